@@ -1,0 +1,1 @@
+"""The docker resource plugin: the official schema, served over the docker SDK."""
