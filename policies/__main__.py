@@ -1,0 +1,12 @@
+"""Entry point of the policy pack: `pulumi preview --policy-pack policies`."""
+
+import sys
+from pathlib import Path
+
+# The engine runs this directory as a program; its modules import each other as the package `policies`.
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from policies import credentials, exposure, isolation, upkeep
+from policies.analyzer import serve
+
+serve("berth", "0.1.0", (*exposure.RULES, *isolation.RULES, *upkeep.RULES, *credentials.RULES))
