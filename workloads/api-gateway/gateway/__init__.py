@@ -1,0 +1,1 @@
+"""An HTTP gateway that routes by one YAML file and survives the replacement of what is behind it."""

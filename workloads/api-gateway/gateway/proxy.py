@@ -1,0 +1,161 @@
+"""One request to one service and its answer back, both streamed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp import web
+from multidict import CIMultiDict
+from yarl import URL
+
+from . import upstream
+from .headers import closes, end_to_end
+from .metrics import RETRIES
+from .routing import Match, Table
+
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+# Waits before each further attempt to connect; together they bridge the restart of a small service.
+PATIENCE = (0.0, 0.1, 0.3, 0.6, 1.0)
+
+NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+BROKEN = (
+    aiohttp.ServerDisconnectedError,
+    aiohttp.ClientOSError,
+    aiohttp.ClientPayloadError,
+    aiohttp.ClientConnectionError,
+    aiohttp.ClientResponseError,
+)
+
+
+class RefusalError(Exception):
+    """An answer that the gateway gives by itself."""
+
+    def __init__(self, status: int, error: str, headers: dict[str, str] | None = None) -> None:
+        super().__init__(error)
+        self.status = status
+        self.error = error
+        self.headers = headers or {}
+
+
+class ClientGoneError(Exception):
+    """Nobody is left to answer."""
+
+
+@dataclass(slots=True)
+class Body:
+    """The client's body on its way: what was taken of it decides whether a request can be repeated."""
+
+    request: web.BaseRequest
+    limit: int
+    taken: int = 0
+    refused: RefusalError | None = None
+    gone: bool = False
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self.request.content.iter_any():
+                self.taken += len(chunk)
+                if self.taken > self.limit:
+                    self.refused = RefusalError(413, f"the body is larger than {self.limit} bytes")
+                    raise self.refused
+                yield chunk
+        except RefusalError:
+            raise
+        except (OSError, aiohttp.ClientError, web.HTTPException, ValueError):
+            self.gone = True
+            raise
+
+
+class Proxy:
+    """Forwards matched requests."""
+
+    def __init__(self, session: aiohttp.ClientSession, resolver: upstream.Resolver) -> None:
+        self._session = session
+        self._resolver = resolver
+        self.stopping = False
+
+    async def forward(
+        self, request: web.BaseRequest, match: Match, headers: CIMultiDict[str], query: str, table: Table
+    ) -> web.StreamResponse:
+        """The answer, already sent. Raises RefusalError while nothing is sent, ClientGoneError after that."""
+        service = match.service
+        if (request.content_length or 0) > service.max_body:
+            raise RefusalError(413, f"the body is larger than {service.max_body} bytes")
+        url = URL(service.root + match.path + (f"?{query}" if query else ""), encoded=True)
+        body = Body(request, service.max_body)
+        async with await self._send(request, url, headers, body, service.timeout, service.name) as answer:
+            address = upstream.peer.get()
+            if address and closes(answer.headers):
+                self._resolver.leave(address)
+            outgoing = end_to_end(answer.headers)
+            if location := outgoing.get("Location"):
+                outgoing["Location"] = table.outward(service, location)
+            outgoing["X-Request-Id"] = headers["X-Request-Id"]
+            response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=outgoing)
+            if self.stopping:
+                response.force_close()
+            return await self._relay(request, answer, response)
+
+    async def _send(
+        self,
+        request: web.BaseRequest,
+        url: URL,
+        headers: CIMultiDict[str],
+        body: Body,
+        timeout: float,
+        name: str,
+    ) -> aiohttp.ClientResponse:
+        """The service's answer up to its headers."""
+        limits = aiohttp.ClientTimeout(
+            total=None, sock_connect=upstream.CONNECT_TIMEOUT, sock_read=timeout, connect=timeout
+        )
+        repeated = False
+        waits = iter(PATIENCE)
+        while True:
+            try:
+                return await self._session.request(
+                    request.method,
+                    url,
+                    headers=headers,
+                    data=body.chunks() if request.body_exists else None,
+                    timeout=limits,
+                    allow_redirects=False,
+                )
+            except NOT_CONNECTED as error:
+                wait = next(waits, None)
+                if wait is None:
+                    raise RefusalError(503, f"{name} cannot be reached", {"Retry-After": "2"}) from error
+                RETRIES.labels(name, "connect").inc()
+                await asyncio.sleep(wait)
+            except (TimeoutError, *BROKEN) as error:
+                if body.refused:
+                    raise body.refused from error
+                if body.gone:
+                    raise ClientGoneError from error
+                if isinstance(error, TimeoutError):
+                    raise RefusalError(504, f"{name} did not answer within {timeout:g} s") from error
+                if repeated or body.taken or request.method not in IDEMPOTENT:
+                    raise RefusalError(502, f"{name} broke the connection") from error
+                repeated = True
+                RETRIES.labels(name, "broken").inc()
+
+    async def _relay(
+        self, request: web.BaseRequest, answer: aiohttp.ClientResponse, response: web.StreamResponse
+    ) -> web.StreamResponse:
+        try:
+            await response.prepare(request)
+            async for chunk in answer.content.iter_any():
+                try:
+                    await response.write(chunk)
+                except (OSError, aiohttp.ClientError) as error:
+                    raise ClientGoneError from error
+            await response.write_eof()
+        except (TimeoutError, *BROKEN) as error:
+            # The status is out; only a broken connection tells the client that the body is not whole.
+            if request.transport is not None:
+                request.transport.abort()
+            raise ClientGoneError from error
+        return response
