@@ -1,0 +1,209 @@
+"""The Docker engine: the one that is reachable, else, as root on Debian or Ubuntu, one that is installed and started."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ops import apt, places
+from ops.errors import UserError
+from ops.hold import hold
+from ops.progress import say, step
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+DEFAULT_HOST = "unix:///var/run/docker.sock"
+PID_FILE = Path("/var/run/docker.pid")
+START_DEADLINE = 60.0  # seconds; a first start on two slow cores took 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """A Docker engine that answers.
+
+    host: its address (`unix://`, `tcp://`, `ssh://`).
+    origin: where the address comes from, in words.
+    pid: the dockerd that this command started by hand, which may therefore stop it again.
+    """
+
+    host: str
+    origin: str
+    pid: int | None = None
+
+    @property
+    def local(self) -> bool:
+        return self.host.startswith("unix://")
+
+    def client(self) -> DockerClient:
+        """A client; close it after use."""
+        return connect(self.host)
+
+    def stop(self) -> None:
+        """Stops the engine if this command started it; else does nothing."""
+        if self.pid is None:
+            return
+        with step(f"Stopping the Docker engine that was started for this (pid {self.pid})"):
+            os.kill(self.pid, signal.SIGTERM)
+            deadline = time.monotonic() + 30
+            while time.monotonic() < deadline:
+                try:
+                    if os.waitpid(self.pid, os.WNOHANG)[0]:
+                        return
+                except ChildProcessError:
+                    return
+                time.sleep(0.2)
+            say(f"  dockerd (pid {self.pid}) still runs after 30 s; see {log_file()}")
+
+
+def log_file() -> Path:
+    """Where a dockerd started by hand writes."""
+    return places.data() / "dockerd.log"
+
+
+def address(stack_host: str | None = None) -> tuple[str, str]:
+    """The engine's address and where it comes from: the stack, DOCKER_HOST, the docker context, the default socket."""
+    if stack_host:
+        return stack_host, "the stack's `berth:host`"
+    if host := os.environ.get("DOCKER_HOST"):
+        return host, "DOCKER_HOST"
+    if found := _context():
+        return found
+    return DEFAULT_HOST, "the default socket"
+
+
+def _context() -> tuple[str, str] | None:
+    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    try:
+        name = os.environ.get("DOCKER_CONTEXT") or json.loads((folder / "config.json").read_text())["currentContext"]
+        if name == "default":
+            return None
+        meta = folder / "contexts" / "meta" / hashlib.sha256(name.encode()).hexdigest() / "meta.json"
+        return str(json.loads(meta.read_text())["Endpoints"]["docker"]["Host"]), f"the docker context {name!r}"
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def connect(host: str) -> DockerClient:
+    """A client for the address. Raises UserError when it cannot be used at all."""
+    import docker
+    from docker.errors import DockerException
+
+    try:
+        tls = docker.utils.kwargs_from_env().get("tls", False) if host.startswith("tcp://") else False
+        return docker.DockerClient(base_url=host, tls=tls, timeout=60)
+    except (DockerException, OSError) as error:
+        raise UserError(f"the Docker engine at {host} cannot be reached: {error}", fix=ways_out(host)) from None
+
+
+def answers(host: str) -> str | None:
+    """None when the engine at `host` answers, else why not."""
+    import docker
+    import requests
+
+    try:
+        client = connect(host)
+    except UserError as error:
+        return error.cause
+    try:
+        client.ping()
+    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
+        return _reason(error)
+    finally:
+        client.close()
+    return None
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error)
+    for sign, reason in {
+        "Permission denied": "permission denied: you are not in the `docker` group",
+        "No such file": "its socket does not exist",
+        "Connection refused": "connection refused: no engine listens there",
+        "timed out": "it does not answer in time",
+    }.items():
+        if sign in text:
+            return reason
+    return text.splitlines()[0]
+
+
+def ways_out(host: str) -> str:
+    """What to do when no engine can be had."""
+    if host.startswith("ssh://"):
+        target = host.removeprefix("ssh://")
+        return f"make `ssh {target} docker version` work, or choose another `berth:host`"
+    if host != DEFAULT_HOST:
+        return f"start the engine at {host}, or unset what points there to use {DEFAULT_HOST}"
+    return (
+        "start Docker (`sudo systemctl start docker`, or Docker Desktop), point DOCKER_HOST at an engine, "
+        "or run ./berth as root on Debian or Ubuntu to have one installed"
+    )
+
+
+def ensure(stack_host: str | None = None) -> Engine:
+    """The engine to work with. Installs and starts the distribution's one where that is allowed and needed."""
+    host, origin = address(stack_host)
+    reason = answers(host)
+    if reason is None:
+        return Engine(host=host, origin=origin)
+    if host != DEFAULT_HOST:
+        raise UserError(f"no Docker engine answers at {host} (from {origin}): {reason}", fix=ways_out(host))
+    if not apt.usable():
+        raise UserError(f"no Docker engine answers at {host}: {reason}", fix=ways_out(host))
+    with hold(places.data() / "locks" / "engine.lock", doing="starting a Docker engine", wait=True):
+        if answers(host) is None:
+            return Engine(host=host, origin=origin)
+        if shutil.which("dockerd") is None:
+            apt.install("docker.io", why="no Docker engine is installed")
+        return Engine(host=host, origin=origin, pid=_start(host))
+
+
+def _start(host: str) -> int | None:
+    """Starts the installed engine; the pid where no service manager looks after it."""
+    if Path("/run/systemd/system").exists():
+        with step("Starting the Docker engine (systemctl start docker)"):
+            done = subprocess.run(["systemctl", "start", "docker"], capture_output=True, text=True)
+            if done.returncode:
+                raise UserError(f"systemd could not start docker: {done.stderr.strip()}", fix="see `journalctl -u docker`")
+            _wait(host, None)
+        say("  it goes on running; stop it with: systemctl stop docker docker.socket")
+        return None
+    log_file().parent.mkdir(parents=True, exist_ok=True)
+    with step("Starting the Docker engine (dockerd)"), log_file().open("ab") as log:
+        # Its own session: it outlives this command and does not see its Ctrl-C.
+        process = subprocess.Popen(
+            ["dockerd", "--pidfile", str(PID_FILE)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        _wait(host, process)
+    say(f"  it goes on running; stop it with: kill {process.pid}   (log: {log_file()})")
+    return process.pid
+
+
+def _wait(host: str, process: subprocess.Popen[bytes] | None) -> None:
+    deadline = time.monotonic() + START_DEADLINE
+    while (reason := answers(host)) is not None:
+        if process is not None and process.poll() is not None:
+            last = "\n".join(log_file().read_text(errors="replace").splitlines()[-8:])
+            say(last)
+            raise UserError(
+                f"dockerd ended at once with exit code {process.returncode} (its last lines are above)",
+                fix=f"correct what it names (whole log: {log_file()}), or point DOCKER_HOST at another engine",
+            )
+        if time.monotonic() > deadline:
+            raise UserError(
+                f"the Docker engine does not answer {START_DEADLINE:.0f} s after its start: {reason}",
+                fix=f"see {log_file()} or `journalctl -u docker`",
+            )
+        time.sleep(0.3)

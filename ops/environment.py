@@ -1,0 +1,39 @@
+"""The environment in which a plain `pulumi` does what ./berth does. `./berth env` prints it for a shell."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from ops import backend, engine, passphrase
+from ops.places import ROOT
+from ops.project import StackFile
+
+
+def variables(stack: StackFile, *, program: Path, path: str, host: str | None, create: bool = True) -> dict[str, str]:
+    """What differs from the present environment.
+
+    program: the `pulumi` executable. path: the PATH on which it finds its plugins. host: the Docker engine's address, when
+    it is not the stack's own. create: make the passphrase and the state folder when they are missing.
+    """
+    found = {
+        "PATH": path,
+        "PULUMI_STACK": stack.name,
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        # Any flag has such a variable: policies run in every preview and up, also one typed by hand.
+        "PULUMI_OPTION_POLICY_PACK": str(ROOT / "policies"),
+        **backend.variables(create=create),
+        **passphrase.variables(stack, create=create),
+    }
+    if host and host != engine.DEFAULT_HOST:
+        found["DOCKER_HOST"] = host
+    return found
+
+
+def exports(found: Mapping[str, str]) -> str:
+    """The lines for eval; only what the shell does not have yet."""
+    return "".join(
+        f"export {name}={shlex.quote(value)}\n" for name, value in sorted(found.items()) if os.environ.get(name) != value
+    )

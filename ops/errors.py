@@ -1,0 +1,11 @@
+"""What a user can act on: one line of cause and the next step. Anything else is a defect and keeps its traceback."""
+
+
+class UserError(Exception):
+    """Ends the command with `error: CAUSE` and `fix: FIX` on stderr, and a non-zero exit."""
+
+    def __init__(self, cause: str, *, fix: str, code: int = 1) -> None:
+        self.cause = cause
+        self.fix = fix
+        self.code = code
+        super().__init__(f"{cause}\n  fix: {fix}")

@@ -1,0 +1,100 @@
+"""Turns what Pulumi prints when it fails into one cause and one next step."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ops.errors import UserError
+
+_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+_ERROR = re.compile(r"^\s*(?:error|Error):\s*(?P<text>.+)$")
+_FIX = re.compile(r"^\s*fix:\s*(?P<text>.+)$")
+_VIOLATION = re.compile(r"\[mandatory\]\s+(?P<text>.+)$", re.MULTILINE)
+_VAGUE = ("update failed", "preview failed", "resource operation failed", "one or more errors occurred")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One known failure: how it looks, and what to say. The texts may use the pattern's groups and {stack}."""
+
+    sign: re.Pattern[str]
+    cause: str
+    fix: str
+
+
+def _rule(sign: str, cause: str, fix: str) -> Rule:
+    return Rule(re.compile(sign, re.IGNORECASE), cause, fix)
+
+
+RULES = (
+    _rule(
+        r"incorrect passphrase",
+        "the passphrase does not fit stack {stack}: its secrets were encrypted with another one",
+        "set PULUMI_CONFIG_PASSPHRASE (or PULUMI_CONFIG_PASSPHRASE_FILE) to the one it was made with; nothing was changed",
+    ),
+    _rule(
+        r"passphrase must be set",
+        "stack {stack} needs its passphrase",
+        "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE",
+    ),
+    _rule(
+        r"no space left on device",
+        "the disk is full: no space left on device",
+        "free some space (`docker system df` shows what Docker uses), then run the same command again; "
+        "what was finished is recorded",
+    ),
+    _rule(
+        r"created by (?P<user>\S+)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<at>\S+)",
+        "stack {stack} is locked by another Pulumi run: {user}@{host}, pid {pid}, since {at}",
+        "wait until it ends; if that process is certainly dead (`ps -p {pid}` on {host}), run "
+        "`pulumi cancel --stack {stack}` after eval \"$(./berth env)\"",
+    ),
+    _rule(
+        r"protected.{0,200}cannot be deleted|unable to delete resource .{0,200}as it is currently marked for protection",
+        "a protected resource would be deleted or replaced (named above); nothing of it was changed",
+        "undo the setting that makes this necessary; to give the data up on purpose: ./berth destroy --with-data",
+    ),
+    _rule(
+        r"unmarshal.{0,40}(deployment|checkpoint)|(deployment|checkpoint|snapshot).{0,60}(corrupt|integrity|invalid character)",
+        "the recorded state of stack {stack} cannot be read",
+        "restore it from a backup: the backend keeps the older ones under .pulumi/backups; do not delete it",
+    ),
+)
+
+
+def plain(text: str) -> str:
+    """The text without terminal colours."""
+    return _COLOUR.sub("", text)
+
+
+def explain(output: str, *, command: str, stack: str, code: int) -> UserError:
+    """The error for a failed `pulumi COMMAND` with this output."""
+    text = plain(output)
+    if found := _VIOLATION.search(text):
+        return UserError(
+            f"a policy stopped `{command}`: {found['text'].strip()}",
+            fix="change the stack as the policy says (its whole message is above)",
+        )
+    for rule in RULES:
+        if match := rule.sign.search(text):
+            values = {"stack": stack, **match.groupdict()}
+            return UserError(rule.cause.format(**values), fix=rule.fix.format(**values))
+    cause, fix = first_error(text)
+    return UserError(
+        cause or f"`pulumi {command}` failed with exit code {code}",
+        fix=fix or f"correct what is named above, then run ./berth {command} again; what was finished is recorded",
+    )
+
+
+def first_error(text: str) -> tuple[str | None, str | None]:
+    """The first error line that says something, and the `fix:` line that belongs to it."""
+    lines = text.splitlines()
+    errors = [(index, match["text"].strip()) for index, line in enumerate(lines) if (match := _ERROR.match(line))]
+    telling: Callable[[str], bool] = lambda words: not any(vague in words for vague in _VAGUE)  # noqa: E731
+    for index, words in errors:
+        if telling(words):
+            following = next((m["text"].strip() for line in lines[index + 1 : index + 12] if (m := _FIX.match(line))), None)
+            return words, following
+    return (errors[0][1], None) if errors else (None, None)

@@ -1,0 +1,62 @@
+"""What runs, and for how long already: a spinner in a terminal, plain lines elsewhere. Always on stderr."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+TICK = 10.0  # seconds between signs of life where there is no terminal
+
+
+def say(text: str) -> None:
+    """One line for the person; stdout stays free for what a script reads."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the one place that prints for people
+
+
+@contextmanager
+def step(title: str) -> Iterator[None]:
+    """Shows `title` with the elapsed time until the block ends; says how it ended."""
+    started = time.monotonic()
+    try:
+        if sys.stderr.isatty():
+            with _spinner(title):
+                yield
+        else:
+            with _lines(title, started):
+                yield
+    except BaseException:
+        say(f"{title}: failed after {time.monotonic() - started:.0f} s")
+        raise
+    say(f"{title}: done in {time.monotonic() - started:.0f} s")
+
+
+@contextmanager
+def _spinner(title: str) -> Iterator[None]:
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        progress.add_task(title, total=None)
+        yield
+
+
+@contextmanager
+def _lines(title: str, started: float) -> Iterator[None]:
+    done = threading.Event()
+
+    def tick() -> None:
+        while not done.wait(TICK):
+            say(f"  still at it: {title} ({time.monotonic() - started:.0f} s)")
+
+    say(f"{title} ...")
+    ticker = threading.Thread(target=tick, daemon=True)
+    ticker.start()
+    try:
+        yield
+    finally:
+        done.set()
+        ticker.join()

@@ -1,0 +1,118 @@
+"""Runs `pulumi` as a child process: streams or captures, passes Ctrl-C on, explains failures."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import TextIO
+
+from ops.errors import UserError
+from ops.explain import explain
+from ops.places import ROOT
+from ops.progress import say
+
+KEPT_LINES = 2000
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pulumi:
+    """The CLI bound to one stack.
+
+    program: path of the executable. environment: everything it needs on top of ours. stack: the stack's name.
+    """
+
+    program: str
+    environment: Mapping[str, str]
+    stack: str
+
+    def stream(self, *args: str, to: TextIO | None = None) -> str:
+        """Runs a command and shows its output as it comes. Returns the last lines; raises UserError when it fails."""
+        target = to or sys.stdout
+        colour = "always" if target.isatty() else "never"
+        kept: deque[str] = deque(maxlen=KEPT_LINES)
+        process = self._start([*args, "--color", colour], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        with _interrupts_go_to(process) as interrupted:
+            assert process.stdout is not None
+            for line in process.stdout:
+                kept.append(line)
+                target.write(line)
+                target.flush()
+            code = process.wait()
+        output = "".join(kept)
+        if interrupted:
+            raise UserError(
+                f"`{args[0]}` of stack {self.stack} was interrupted; what was finished is recorded",
+                fix=f"./berth {args[0]} -s {self.stack} goes on from there; ./berth status -s {self.stack} shows where it is",
+                code=130,
+            )
+        if code:
+            raise explain(output, command=args[0], stack=self.stack, code=code)
+        return output
+
+    def capture(self, *args: str) -> str:
+        """Runs a command quietly and returns its stdout. Raises UserError when it fails."""
+        process = self._start(list(args), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        with _interrupts_go_to(process) as interrupted:
+            out, err = process.communicate()
+        if interrupted:
+            raise UserError(f"`pulumi {args[0]}` was interrupted", fix="run the same command again", code=130)
+        if process.returncode:
+            raise explain(out + err, command=args[0], stack=self.stack, code=process.returncode)
+        return str(out)
+
+    def _start(self, args: list[str], *, stdout: int, stderr: int) -> subprocess.Popen[str]:
+        try:
+            return subprocess.Popen(
+                [self.program, *args, "--non-interactive"],
+                cwd=ROOT,
+                env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                text=True,
+                errors="replace",
+                # A group of its own: a Ctrl-C in the terminal reaches it once, through us. Two would make it
+                # abandon running operations.
+                start_new_session=True,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509 - no threads of ours hold locks here
+            )
+        except OSError as error:
+            raise UserError(f"{self.program} cannot be run: {error}", fix="run ./berth doctor") from None
+
+
+def _end_with_parent() -> None:
+    """Asks the kernel to interrupt the CLI when berth is killed, so that no update goes on unseen."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+
+
+@contextmanager
+def _interrupts_go_to(process: subprocess.Popen[str]) -> Iterator[list[int]]:
+    """Forwards the first interrupt; a second one makes the CLI give up at once. Yields the signals that came."""
+    came: list[int] = []
+
+    def forward(number: int, _frame: FrameType | None) -> None:
+        came.append(number)
+        if len(came) == 1:
+            say("\nstopping: running operations are finished or undone first (Ctrl-C again abandons them)")
+        elif len(came) == 2:
+            say("\nabandoning; the next up looks for what was left half made")
+        if len(came) <= 2 and process.poll() is None:
+            process.send_signal(signal.SIGINT)
+
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, forward) for number in signals}
+    try:
+        yield came
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
