@@ -26,6 +26,7 @@ def _register_bare_parents() -> None:
 _register_bare_parents()
 
 from pulumi.runtime.proto import (  # noqa: E402
+    analyzer_pb2,
     engine_pb2,
     engine_pb2_grpc,
     language_pb2,
@@ -36,6 +37,7 @@ from pulumi.runtime.proto import (  # noqa: E402
 )
 
 __all__ = [
+    "analyzer_pb2",
     "engine_pb2",
     "engine_pb2_grpc",
     "language_pb2",
