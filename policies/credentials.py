@@ -11,14 +11,15 @@ from policies.rule import CONTAINER, IMAGE, REMOTE_IMAGE, SERVICE, Finding, Pend
 
 _WORDS: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 _SECRET_WORDS: Final = frozenset(
-    {"password", "passwd", "passphrase", "pass", "pwd", "requirepass", "masterauth"}
-    | {"secret", "secrets", "token", "credential", "credentials", "jwt"}
-    | {"key", "apikey", "secretkey", "accesskey"}
+    {"pass", "pgpass", "pwd", "masterauth", "secrets", "credentials", "key", "jwt"}
 )
+# Long enough to be meant also where it is glued to another word (`PGPASSWORD`, `accesskey`).
+_SECRET_ENDINGS: Final = ("password", "passwd", "passphrase", "secret", "token", "credential", "requirepass")
+_SECRET_KEYS: Final = ("apikey", "secretkey", "accesskey", "privatekey")
 # The last word is `key` or `token`, and yet nobody has to hide it.
 _HARMLESS: Final = re.compile(
     r"(^|_)(public|partition|sort|primary|foreign|routing|cache|hash|index|order|group|map|idempotency|max|min)_(key|token)$"
-    r"|(^|_)(old)?pwd$"
+    r"|^(old)?pwd$"
 )
 _OBVIOUS: Final = frozenset({"", "true", "false", "yes", "no", "on", "off", "none", "null"})
 _REFERENCE: Final = re.compile(
@@ -51,7 +52,12 @@ def names_secret(name: str) -> bool:
     words = [word.lower() for word in _WORDS.findall(name)]
     if not words or _HARMLESS.search("_".join(words)):
         return False
-    return words[-1] in _SECRET_WORDS or words[-2:] == ["key", "base"]
+    last = words[-1]
+    return (
+        last in _SECRET_WORDS
+        or last.endswith(_SECRET_ENDINGS + _SECRET_KEYS)
+        or words[-2:] == ["key", "base"]  # SECRET_KEY_BASE
+    )
 
 
 def secret_in(name: str, value: str) -> str | None:

@@ -33,8 +33,8 @@ class Violation:
 class Pending:
     """A property whose value the engine does not know yet, so that the rule could not be decided for it.
 
-    It happens in a preview only: in an update every input is known before the engine acts on the resource, the
-    same rules see it again, and a violation stops it before it is created.
+    It happens in a preview only: in an update every input is known before the engine acts on the resource, so
+    the same rules see it again, and a violation stops it before it is created.
     """
 
     path: str
