@@ -80,13 +80,15 @@ def _policy_pack(
             [python, "-u", "-m", "pulumi.policy", *request.args, folder], cwd=folder, env=env, capture=True
         )
         context.add_callback(child.stop)
-        first = child.stdout.readline()
-        if first.strip().isdigit():
-            proxy.attach(int(first))
-        else:
-            proxy.fail(f"the policy pack {folder} ended without serving; its output is above")
-            yield Line(first)
-        yield from stream(child)
+        serving = False
+        for line in stream(child):
+            if not serving and not line.error and line.data.strip().isdigit():
+                proxy.attach(int(line.data))
+                serving = True
+            else:
+                yield line
+        if not serving:
+            proxy.fail(f"the policy pack {folder} ended without serving; its output tells why")
         yield child.wait()
     finally:
         proxy.fail("the policy pack has ended")
