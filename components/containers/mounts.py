@@ -1,0 +1,60 @@
+"""What a container sees of the file systems around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pulumi_docker as docker
+
+from components.containers.volume import Volume
+from components.spec import Spec
+from components.units import AbsolutePath, Memory
+
+
+class Tmpfs(Spec):
+    """A folder in memory, empty at every start, counted against the memory limit."""
+
+    kind: Literal["tmpfs"] = "tmpfs"
+    target: AbsolutePath
+    size: Memory = Memory("64MiB")
+    mode: Literal[0o1777, 0o700, 0o755] = 0o1777
+
+    def args(self) -> docker.ContainerMountArgs:
+        return docker.ContainerMountArgs(
+            type="tmpfs",
+            target=self.target,
+            tmpfs_options=docker.ContainerMountTmpfsOptionsArgs(size_bytes=self.size.bytes, mode=self.mode),
+        )
+
+
+class Bind(Spec):
+    """A folder or file of the host; read-only unless said otherwise. Never the engine's own socket."""
+
+    kind: Literal["bind"] = "bind"
+    source: AbsolutePath
+    target: AbsolutePath
+    read_only: bool = True
+
+    def model_post_init(self, _: object) -> None:
+        if self.source.rstrip("/").endswith("docker.sock"):
+            raise ValueError("the engine's socket hands over the whole host; allowed: any other path")
+
+    def args(self) -> docker.ContainerMountArgs:
+        return docker.ContainerMountArgs(
+            type="bind", source=self.source, target=self.target, read_only=self.read_only
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class VolumeMount:
+    """A volume of this stack at a path."""
+
+    volume: Volume
+    target: str
+    read_only: bool = False
+
+    def args(self) -> docker.ContainerMountArgs:
+        return docker.ContainerMountArgs(
+            type="volume", source=self.volume.volume_name, target=self.target, read_only=self.read_only
+        )

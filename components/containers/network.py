@@ -1,0 +1,84 @@
+"""Docker networks: one that this stack owns, or one that another stack made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_docker as docker
+
+from components.base import Component, Identity
+from components.spec import Spec
+from components.units import Cidr, ObjectName
+
+
+class NetworkSpec(Spec):
+    """A bridge network on one host."""
+
+    name: ObjectName
+    subnet: Cidr | None = None
+    """Unset: the engine takes a free one from its pool."""
+    internal: bool = False
+    """Cut off from the outside: containers on it reach each other only."""
+
+
+class Network(Component):
+    """A bridge network with the given name."""
+
+    kind = "containers:Network"
+
+    def __init__(
+        self,
+        name: str,
+        spec: NetworkSpec,
+        *,
+        identity: Identity,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(name, opts=opts)
+        network = docker.Network(
+            f"{name}-bridge",
+            name=spec.name,
+            driver="bridge",
+            internal=spec.internal,
+            ipam_configs=[docker.NetworkIpamConfigArgs(subnet=spec.subnet)] if spec.subnet else None,
+            labels=[
+                docker.NetworkLabelArgs(label=label, value=value)
+                for label, value in identity.labels().items()
+            ],
+            # Its name is fixed and its subnet is its own: a second one cannot stand beside it.
+            opts=self.child(delete_before_replace=True),
+        )
+        self.network_name = network.name
+        self.register_outputs({"name": network.name})
+
+
+@dataclass(frozen=True)
+class ExistingNetwork:
+    """A network that someone else owns; this stack only joins it."""
+
+    network_name: pulumi.Input[str]
+
+    @classmethod
+    def by_name(cls, name: str, *, provider: docker.Provider) -> ExistingNetwork:
+        """Look the network up now, so that a missing one stops the preview instead of the update."""
+        found = docker.get_network_output(name=name, opts=pulumi.InvokeOptions(provider=provider))
+        return cls(found.name)
+
+    @classmethod
+    def of_stack(cls, stack: str, system: str) -> ExistingNetwork:
+        """The first network that `system` exports in another stack (`organization/berth/NAME` or `NAME`)."""
+        systems = pulumi.StackReference(stack).require_output("systems")
+        return cls(systems.apply(lambda found: _first_network(found, stack, system)))
+
+
+def _first_network(systems: object, stack: str, system: str) -> str:
+    try:
+        return str(systems[system]["networks"][0])  # type: ignore[index]
+    except (KeyError, IndexError, TypeError):
+        raise ValueError(
+            f"stack {stack!r} exports no network of system {system!r}; run `up` there first"
+        ) from None
+
+
+AnyNetwork = Network | ExistingNetwork

@@ -1,0 +1,70 @@
+"""Docker volumes. One that holds data outlives every update, and even the stack."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import pulumi
+import pulumi_docker as docker
+from pydantic import Field
+
+from components.base import Component, Identity
+from components.spec import Spec
+from components.units import AbsolutePath, ObjectName
+
+
+class EngineStorage(Spec):
+    """The engine keeps the files in its own directory."""
+
+    kind: Literal["engine"] = "engine"
+
+
+class DirectoryStorage(Spec):
+    """The files lie in a directory of the host, which must exist there."""
+
+    kind: Literal["directory"]
+    path: AbsolutePath
+
+
+class VolumeSpec(Spec):
+    """A named volume on one host."""
+
+    name: ObjectName
+    """Stable, so that a stack that is made again finds its data again."""
+    holds_data: bool = True
+    """Protected: its end is refused. Retained: taken out of the stack, it stays on the host."""
+    storage: Annotated[EngineStorage | DirectoryStorage, Field(discriminator="kind")] = EngineStorage()
+
+
+class Volume(Component):
+    """A volume with the given name."""
+
+    kind = "containers:Volume"
+
+    def __init__(
+        self,
+        name: str,
+        spec: VolumeSpec,
+        *,
+        identity: Identity,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        super().__init__(name, opts=opts)
+        self.spec = spec
+        storage = spec.storage
+        volume = docker.Volume(
+            f"{name}-local",
+            name=spec.name,
+            driver="local",
+            driver_opts=(
+                {"type": "none", "o": "bind", "device": storage.path}
+                if isinstance(storage, DirectoryStorage)
+                else None
+            ),
+            labels=[docker.VolumeLabelArgs(label=k, value=v) for k, v in identity.labels().items()],
+            opts=self.child(
+                protect=spec.holds_data, retain_on_delete=spec.holds_data, delete_before_replace=True
+            ),
+        )
+        self.volume_name = volume.name
+        self.register_outputs({"name": volume.name})
