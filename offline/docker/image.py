@@ -1,0 +1,301 @@
+"""docker.Image: an image built from a Dockerfile, and pushed unless told otherwise."""
+
+from __future__ import annotations
+
+import json
+import os.path
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import docker.errors
+
+from offline.docker import image_build, image_name, registry
+from offline.docker.image_context import BuildContext
+from offline.docker.image_stream import EngineError, Progress, explain, post
+from offline.docker.registry import Credential, Registries
+from offline.docker.resource import (
+    UNKNOWN,
+    CheckFailure,
+    Context,
+    Difference,
+    Field,
+    Inputs,
+    Resource,
+    ResourceError,
+    State,
+)
+
+_NO_BUILDKIT = (
+    "BuilderBuildKit is not served: this plugin builds with the engine's classic builder; "
+    "leave builderVersion out (the official plugin then takes BuildKit, this one its own) or set BuilderV1"
+)
+_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}
+
+
+class Image(Resource):
+    """Inputs live in the state as `__inputs`, kept secret by the server: build args may be.
+
+    `builderVersion` left out means BuildKit to the official plugin and the classic builder here; neither
+    writes it into the inputs, so a stack moves between both without a change.
+    """
+
+    type: ClassVar[str] = "docker:index/image:Image"
+    schema_version: ClassVar[int] = 0
+    secret_outputs: ClassVar[frozenset[str]] = frozenset({"__inputs"})
+    fields: ClassVar[Mapping[str, Field]] = {
+        "imageName": Field(),
+        "skipPush": Field(default=False),
+        "buildOnPreview": Field(default=False),
+        "build": Field(
+            nested={
+                "context": Field(default="."),
+                "dockerfile": Field(),
+                "args": Field(),
+                "platform": Field(),
+                "target": Field(),
+                "cacheFrom": Field(nested={"images": Field()}),
+                "addHosts": Field(),
+                "network": Field(),
+                "builderVersion": Field(),
+            }
+        ),
+        "registry": Field(nested={"server": Field(), "username": Field(), "password": Field()}),
+    }
+
+    def check(self, ctx: Context, olds: Inputs, news: Inputs) -> tuple[Inputs, list[CheckFailure]]:  # noqa: ARG002
+        inputs = {**news, "buildOnPreview": _known(news.get("buildOnPreview"), False)}
+        build = news.get("build")
+        if build is not None and not isinstance(build, dict):  # unknown as a whole
+            return inputs, []
+        build = dict(build or {})
+        inputs["build"] = build
+        if build.setdefault("context", ".") is not UNKNOWN:
+            # Without a `build` the official plugin looks in the working directory; both readings agree there.
+            build.setdefault("dockerfile", os.path.normpath(os.path.join(build["context"], "Dockerfile")))  # noqa: PTH118
+        else:
+            build.setdefault("dockerfile", UNKNOWN)
+        failures = [*_check_builder(build), *_check_cache(build), *_check_name(inputs, build)]
+        if UNKNOWN not in (build["context"], build["dockerfile"]):
+            failures += _check_dockerfile(build)
+            if not failures:
+                build["contextDigest"] = BuildContext(build["context"], build["dockerfile"]).digest()
+        if build.get("platform") is None:
+            build["platform"] = _host_platform()
+            ctx.log(f"building for {build['platform']}; set build.platform to build for another")
+        return inputs, failures
+
+    def diff(self, ctx: Context, id: str, state: State, news: Inputs) -> Difference:  # noqa: ARG002
+        olds = state.get("__inputs") or {}
+        changed = [key for key in sorted({*olds, *news}) if olds.get(key) != news.get(key)]
+        if "registry" in changed and olds.get("registry") and news.get("registry"):
+            # A registry's password may be new on every run; only another registry asks for another push.
+            before, after = olds["registry"], news["registry"]
+            both = isinstance(before, dict) and isinstance(after, dict)
+            if both and (
+                "server" not in before or "server" not in after or before["server"] == after["server"]
+            ):
+                changed.remove("registry")
+        return Difference(update=changed)
+
+    def preview(self, ctx: Context, inputs: Inputs) -> State:
+        computed = ("dockerfile", "context", "baseImageName", "registryServer", "platform", "repoDigest")
+        later = {**inputs, **dict.fromkeys(computed, UNKNOWN)}
+        if inputs.get("buildOnPreview") is not True:
+            return later
+        build = inputs.get("build")
+        needed = [inputs.get("imageName"), build]
+        if isinstance(build, dict):
+            needed += [build.get("dockerfile"), build.get("context"), *_values(build.get("args"))]
+        if UNKNOWN in needed:
+            ctx.warn("not built during the preview: name, context, Dockerfile or arguments are not known yet")
+            return later
+        return self._make(ctx, inputs, push=False)
+
+    def create(self, ctx: Context, inputs: Inputs) -> tuple[str, State]:
+        return inputs["imageName"], self._make(ctx, inputs, push=not inputs.get("skipPush"))
+
+    def update(self, ctx: Context, id: str, state: State, inputs: Inputs) -> State:  # noqa: ARG002
+        return self._make(ctx, inputs, push=not inputs.get("skipPush"))
+
+    def read(self, ctx: Context, id: str, inputs: Inputs, state: State) -> tuple[str, Inputs, State] | None:
+        """A pushed image stays as recorded, as the official plugin has it; a local one must still exist."""
+        recorded = state.get("__inputs") or inputs
+        if recorded and not recorded.get("skipPush"):
+            return id, inputs, state
+        name = recorded.get("imageName") or id
+        try:
+            found = ctx.engine.api.inspect_image(name)
+        except docker.errors.ImageNotFound:
+            return None
+        if state:
+            return id, inputs, {**state, "repoDigest": found["Id"]}
+        imported = {"imageName": name, "skipPush": True}
+        outputs = {"imageName": name, "baseImageName": name, "registryServer": "", "repoDigest": found["Id"]}
+        return id, imported, {**outputs, "dockerfile": "", "context": "", "__inputs": imported}
+
+    def delete(self, ctx: Context, id: str, state: State) -> None:
+        """Images stay where they are, like the official plugin leaves them: other stacks may run them."""
+
+    def _make(self, ctx: Context, inputs: Inputs, *, push: bool) -> State:
+        name, options = inputs["imageName"], inputs["build"]
+        cache = (options.get("cacheFrom") or {}).get("images") or []
+        registries = Registries(ctx.engine.config)
+        credentials = registries.for_build()
+        own: Credential = {}
+        if cache or not inputs.get("skipPush"):
+            own = _own_credential(ctx, registries, inputs)
+            if own:
+                credentials[own["serveraddress"]] = own
+        for cached in cache:
+            _pull_cache(ctx, cached, own, options.get("platform"))
+        context = BuildContext(options["context"], options["dockerfile"])
+        image = image_build.run(
+            ctx,
+            image_build.Build(
+                context=context,
+                tag=name,
+                args=options.get("args") or {},
+                credentials=credentials,
+                options=_api_options(options, cache),
+            ),
+        )
+        digest = _push(ctx, name, own) if push else image
+        return {
+            "dockerfile": context.relative_dockerfile,
+            "context": options["context"],
+            "baseImageName": name,
+            "registryServer": (inputs.get("registry") or {}).get("server") or "",
+            "imageName": name,
+            "platform": options.get("platform") or "",
+            "repoDigest": digest,
+            "__inputs": inputs,
+        }
+
+
+def _known(value: Any, default: Any) -> Any:
+    return default if value is None or value is UNKNOWN else value
+
+
+def _values(mapping: Any) -> list[Any]:
+    return list(mapping.values()) if isinstance(mapping, dict) else [mapping]
+
+
+def _host_platform() -> str:
+    machine = platform.machine()
+    return f"linux/{_ARCHITECTURES.get(machine, machine)}"
+
+
+def _check_builder(build: Inputs) -> list[CheckFailure]:
+    version = build.get("builderVersion")
+    if version in (None, UNKNOWN, "BuilderV1"):
+        return []
+    reason = (
+        _NO_BUILDKIT if version == "BuilderBuildKit" else f"{version!r} is no builder; BuilderV1 is served"
+    )
+    return [CheckFailure(property="build.builderVersion", reason=reason)]
+
+
+def _check_cache(build: Inputs) -> list[CheckFailure]:
+    cache = build.get("cacheFrom")
+    if isinstance(cache, dict) and "images" not in cache:
+        return [CheckFailure(property="build.cacheFrom", reason="cacheFrom requires an `images` field")]
+    return []
+
+
+def _check_name(inputs: Inputs, build: Inputs) -> list[CheckFailure]:
+    """A name that is pushed has to name its registry."""
+    name, server = inputs.get("imageName"), inputs.get("registry")
+    if name is None:
+        return [CheckFailure(property="imageName", reason="missing")]
+    if name is UNKNOWN or (inputs.get("skipPush") and not build.get("cacheFrom")):
+        return []
+    if isinstance(server, dict) and server.get("server"):
+        return []
+    try:
+        canonical = image_name.is_canonical(name)
+    except ResourceError as problem:
+        return [CheckFailure(property="imageName", reason=str(problem))]
+    if canonical:
+        return []
+    reason = f"{name!r} is pushed, so write it in full: {str(image_name.parse(name))!r}; or set skipPush"
+    return [CheckFailure(property="imageName", reason=reason)]
+
+
+def _check_dockerfile(build: Inputs) -> list[CheckFailure]:
+    dockerfile, context = build["dockerfile"], build["context"]
+    if not Path(context).is_dir():
+        reason = f"the build context {context!r} is not a folder; paths are relative to the project's folder"
+        return [CheckFailure(property="build.context", reason=reason)]
+    if Path(dockerfile).is_file():
+        return []
+    inside = os.path.normpath(os.path.join(context, dockerfile))  # noqa: PTH118
+    reason = f"no Dockerfile at {dockerfile!r}, relative to the project's folder"
+    if not Path(dockerfile).is_absolute() and Path(inside).is_file():
+        reason += f"; try setting `dockerfile` to {inside!r}"
+    return [CheckFailure(property="build.dockerfile", reason=reason)]
+
+
+def _own_credential(ctx: Context, registries: Registries, inputs: Inputs) -> Credential:
+    """The program's own login first, then what provider and machine know."""
+    given = inputs.get("registry") or {}
+    server = given.get("server") or image_name.parse(inputs["imageName"]).domain
+    username, password = given.get("username"), given.get("password")
+    if username and password:
+        return registry.login(server, username, password)
+    if username or password:
+        missing = "password" if username else "username"
+        ctx.warn(f"registry.{missing} is not set; using the credentials of the provider or of this machine")
+    return registries.for_server(server)
+
+
+def _api_options(build: Inputs, cache: list[str]) -> dict[str, Any]:
+    options = {
+        "platform": build.get("platform"),
+        "target": build.get("target"),
+        "networkmode": build.get("network"),
+        "extrahosts": build.get("addHosts"),
+        "cachefrom": json.dumps(cache) if cache else None,
+    }
+    return {key: value for key, value in options.items() if value}
+
+
+def _pull_cache(ctx: Context, name: str, credential: Credential, wanted: str | None) -> None:
+    params = {"fromImage": name, **({"platform": wanted} if wanted else {})}
+    if not image_name.parse(name).tag:
+        params["tag"] = "latest"
+    progress = Progress(ctx, f"pulling the cache {name}")
+    try:
+        for message in post(ctx, "/images/create", params=params, headers=_auth(credential)):
+            progress.see(message)
+    except EngineError as problem:
+        ctx.log(f"no build cache from {name}: {problem.message}")  # the build works without
+
+
+def _push(ctx: Context, name: str, credential: Credential) -> str:
+    """Push, and answer with the digest under which the registry keeps the image."""
+    parsed = image_name.parse(name)
+    repository = name.removesuffix(f":{parsed.tag}") if parsed.tag else name
+    progress = Progress(ctx, f"pushing {name}")
+    digest = ""
+    ctx.log(f"pushing {name}")
+    try:
+        for message in post(
+            ctx,
+            f"/images/{repository}/push",
+            params={"tag": parsed.tag or "latest"},
+            headers=_auth(credential),
+        ):
+            progress.see(message)
+            digest = (message.get("aux") or {}).get("Digest") or digest
+    except EngineError as problem:
+        explained = explain(problem, name)
+        raise ResourceError(f"pushing {name} failed: {explained.cause}", fix=explained.fix) from None
+    if not digest:
+        raise ResourceError(f"the registry reported no digest for {name}", fix="see the Docker engine's log")
+    return f"{parsed.repository}@{digest}"
+
+
+def _auth(credential: Credential) -> dict[str, str]:
+    return {"X-Registry-Auth": registry.header(credential)}
