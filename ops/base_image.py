@@ -14,8 +14,24 @@ from ops.errors import UserError
 from ops.hold import hold
 from ops.places import ROOT
 from ops.progress import say, step
+from ops.project import StackFile
 
 FOLDER = ROOT / "workloads" / "base"
+
+
+def wanted(stack: StackFile) -> str | None:
+    """The base that the stack's local images stand on; None when its images come from elsewhere."""
+    images = stack.config.get("images")
+    source = images.get("source") if isinstance(images, dict) else images
+    return f"berth/base:{key()}" if source == "local" else None
+
+
+def key() -> str:
+    """Names the base by what it is made from: the folder's files."""
+    digest = hashlib.sha256()
+    for path in sorted(FOLDER.iterdir()):
+        digest.update(f"{path.name}\0".encode() + path.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
 
 
 def archive(tag: str) -> Path:

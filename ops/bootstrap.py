@@ -104,19 +104,20 @@ def find_uv(venv: Path) -> str | None:
 
 def pip_index() -> dict[str, str]:
     """pip's index and CA settings for uv, which reads neither pip.conf nor PIP_*; many networks have only a mirror."""
-    wanted = {"UV_DEFAULT_INDEX": "global.index-url", "UV_EXTRA_INDEX_URL": "global.extra-index-url"}
+    wanted = {"UV_DEFAULT_INDEX": "index-url", "UV_EXTRA_INDEX_URL": "extra-index-url"}
+    if "UV_INDEX_URL" in os.environ:
+        del wanted["UV_DEFAULT_INDEX"]
+    missing = {variable: key for variable, key in wanted.items() if variable not in os.environ}
     found = {}
-    for variable, key in wanted.items():
-        if variable in os.environ or (variable == "UV_DEFAULT_INDEX" and "UV_INDEX_URL" in os.environ):
-            continue
-        value = os.environ.get("PIP_" + key.split(".")[1].replace("-", "_").upper())
-        if not value:
-            asked = subprocess.run(
-                [sys.executable, "-m", "pip", "config", "get", key], capture_output=True, text=True
-            )
-            value = asked.stdout.strip() if asked.returncode == 0 else None
-        if value:
-            found[variable] = " ".join(value.split())
+    if missing:
+        # One `section.key='value'` a line; pip itself merges its files and PIP_* for us.
+        asked = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True)
+        settings = dict(line.split("=", 1) for line in asked.stdout.splitlines() if "=" in line)
+        for variable, key in missing.items():
+            for section in ("install", ":env:", "global"):
+                if value := settings.get(f"{section}.{key}", "").strip("'\""):
+                    found[variable] = " ".join(value.replace("\\n", " ").split())
+                    break
     certificate = os.environ.get("PIP_CERT")
     if certificate and "SSL_CERT_FILE" not in os.environ:
         found["SSL_CERT_FILE"] = certificate

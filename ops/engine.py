@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,10 +17,12 @@ from ops import apt, places
 from ops.errors import UserError
 from ops.hold import hold
 from ops.progress import say, step
+from ops.project import WantedHost
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
+FROM_STACK = "the stack's `berth:host`"
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 PID_FILE = Path("/var/run/docker.pid")
 START_DEADLINE = 60.0  # seconds; a first start on two slow cores took 6
@@ -37,15 +39,25 @@ class Engine:
 
     host: str
     origin: str
+    cert_path: str | None = None
+    ssh_opts: tuple[str, ...] = ()
     pid: int | None = None
 
-    @property
-    def local(self) -> bool:
-        return self.host.startswith("unix://")
-
     def client(self) -> DockerClient:
-        """A client; close it after use."""
-        return connect(self.host)
+        """A client; close it after use. Raises UserError when the engine cannot be reached."""
+        import docker
+
+        from offline.docker.engine import Engine as Connection
+        from offline.docker.resource import ResourceError
+
+        config = {"host": self.host, "certPath": self.cert_path, "sshOpts": list(self.ssh_opts)}
+        client = docker.DockerClient.__new__(docker.DockerClient)
+        try:
+            # The plugin's connection: it knows ssh options, and what one can reach the other can.
+            client.api = Connection(config).api
+        except ResourceError as error:
+            raise UserError(error.cause, fix=error.fix or ways_out(self.host)) from None
+        return client
 
     def stop(self) -> None:
         """Stops the engine if this command started it; else does nothing."""
@@ -69,10 +81,10 @@ def log_file() -> Path:
     return places.data() / "dockerd.log"
 
 
-def address(stack_host: str | None = None) -> tuple[str, str]:
+def address(wanted: WantedHost) -> tuple[str, str]:
     """The engine's address and where it comes from: the stack, DOCKER_HOST, the docker context, the default socket."""
-    if stack_host:
-        return stack_host, "the stack's `berth:host`"
+    if wanted.address:
+        return wanted.address, FROM_STACK
     if host := os.environ.get("DOCKER_HOST"):
         return host, "DOCKER_HOST"
     if found := _context():
@@ -92,30 +104,18 @@ def _context() -> tuple[str, str] | None:
         return None
 
 
-def connect(host: str) -> DockerClient:
-    """A client for the address. Raises UserError when it cannot be used at all."""
-    import docker
+def answers(engine: Engine) -> str | None:
+    """None when the engine answers, else why not."""
+    import requests
     from docker.errors import DockerException
 
     try:
-        tls = docker.utils.kwargs_from_env().get("tls", False) if host.startswith("tcp://") else False
-        return docker.DockerClient(base_url=host, tls=tls, timeout=60)
-    except (DockerException, OSError) as error:
-        raise UserError(f"the Docker engine at {host} cannot be reached: {error}", fix=ways_out(host)) from None
-
-
-def answers(host: str) -> str | None:
-    """None when the engine at `host` answers, else why not."""
-    import docker
-    import requests
-
-    try:
-        client = connect(host)
+        client = engine.client()
     except UserError as error:
-        return error.cause
+        return _reason(error)
     try:
         client.ping()
-    except (docker.errors.DockerException, requests.RequestException, OSError) as error:
+    except (DockerException, requests.RequestException, OSError) as error:
         return _reason(error)
     finally:
         client.close()
@@ -148,32 +148,45 @@ def ways_out(host: str) -> str:
     )
 
 
-def ensure(stack_host: str | None = None) -> Engine:
-    """The engine to work with. Installs and starts the distribution's one where that is allowed and needed."""
-    host, origin = address(stack_host)
-    reason = answers(host)
-    if reason is None:
-        return Engine(host=host, origin=origin)
-    if host != DEFAULT_HOST:
-        raise UserError(f"no Docker engine answers at {host} (from {origin}): {reason}", fix=ways_out(host))
-    if not apt.usable():
-        raise UserError(f"no Docker engine answers at {host}: {reason}", fix=ways_out(host))
+def existing(wanted: WantedHost = WantedHost()) -> Engine:
+    """The engine's address, without a look whether it answers."""
+    host, origin = address(wanted)
+    return Engine(host=host, origin=origin, cert_path=wanted.cert_path, ssh_opts=wanted.ssh_opts)
+
+
+def reachable(wanted: WantedHost = WantedHost()) -> Engine:
+    """The engine, which answers. Raises UserError when it does not."""
+    engine = existing(wanted)
+    if (reason := answers(engine)) is not None:
+        raise UserError(
+            f"no Docker engine answers at {engine.host} ({engine.origin}): {reason}", fix=ways_out(engine.host)
+        )
+    return engine
+
+
+def ensure(wanted: WantedHost = WantedHost()) -> Engine:
+    """The engine, which answers. Installs and starts the distribution's one where that is allowed and needed."""
+    engine = existing(wanted)
+    if engine.host != DEFAULT_HOST or not apt.usable():
+        return reachable(wanted)
+    if answers(engine) is None:
+        return engine
     with hold(places.data() / "locks" / "engine.lock", doing="starting a Docker engine", wait=True):
-        if answers(host) is None:
-            return Engine(host=host, origin=origin)
+        if answers(engine) is None:
+            return engine
         if shutil.which("dockerd") is None:
             apt.install("docker.io", why="no Docker engine is installed")
-        return Engine(host=host, origin=origin, pid=_start(host))
+        return replace(engine, pid=_start(engine))
 
 
-def _start(host: str) -> int | None:
+def _start(engine: Engine) -> int | None:
     """Starts the installed engine; the pid where no service manager looks after it."""
     if Path("/run/systemd/system").exists():
         with step("Starting the Docker engine (systemctl start docker)"):
             done = subprocess.run(["systemctl", "start", "docker"], capture_output=True, text=True)
             if done.returncode:
                 raise UserError(f"systemd could not start docker: {done.stderr.strip()}", fix="see `journalctl -u docker`")
-            _wait(host, None)
+            _wait(engine, None)
         say("  it goes on running; stop it with: systemctl stop docker docker.socket")
         return None
     log_file().parent.mkdir(parents=True, exist_ok=True)
@@ -186,14 +199,14 @@ def _start(host: str) -> int | None:
             stderr=log,
             start_new_session=True,
         )
-        _wait(host, process)
+        _wait(engine, process)
     say(f"  it goes on running; stop it with: kill {process.pid}   (log: {log_file()})")
     return process.pid
 
 
-def _wait(host: str, process: subprocess.Popen[bytes] | None) -> None:
+def _wait(engine: Engine, process: subprocess.Popen[bytes] | None) -> None:
     deadline = time.monotonic() + START_DEADLINE
-    while (reason := answers(host)) is not None:
+    while (reason := answers(engine)) is not None:
         if process is not None and process.poll() is not None:
             last = "\n".join(log_file().read_text(errors="replace").splitlines()[-8:])
             say(last)

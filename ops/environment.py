@@ -5,25 +5,25 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping
-from pathlib import Path
 
 from ops import backend, engine, passphrase
 from ops.places import ROOT
 from ops.project import StackFile
+from ops.toolchain import Toolchain
 
 
-def variables(stack: StackFile, *, program: Path, path: str, host: str | None, create: bool = True) -> dict[str, str]:
+def variables(stack: StackFile, *, program: Toolchain, host: str | None, create: bool = True) -> dict[str, str]:
     """What differs from the present environment.
 
-    program: the `pulumi` executable. path: the PATH on which it finds its plugins. host: the Docker engine's address, when
-    it is not the stack's own. create: make the passphrase and the state folder when they are missing.
+    program: the `pulumi` in use. host: the Docker engine's address, unless the stack names it itself. create: make the passphrase and the state folder when they are missing.
     """
     found = {
-        "PATH": path,
+        "PATH": program.path,
         "PULUMI_STACK": stack.name,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         # Any flag has such a variable: policies run in every preview and up, also one typed by hand.
         "PULUMI_OPTION_POLICY_PACK": str(ROOT / "policies"),
+        **program.variables,
         **backend.variables(create=create),
         **passphrase.variables(stack, create=create),
     }

@@ -40,6 +40,16 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
+@dataclass(frozen=True, kw_only=True)
+class WantedHost:
+    """`berth:host`: kind `local`, `ssh` or `ecs`; address and cert_path where the file gives them."""
+
+    kind: str = "local"
+    address: str | None = None
+    cert_path: str | None = None
+    ssh_opts: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class StackFile:
     """Pulumi.<name>.yaml."""
@@ -70,6 +80,20 @@ class StackFile:
                 f"{self.path.name}: `config` must be a mapping of settings", fix="indent the settings below `config:`"
             )
         return {key.removeprefix("berth:"): value for key, value in config.items() if str(key).startswith("berth:")}
+
+    @property
+    def host(self) -> WantedHost:
+        """Where the stack runs. What is wrong with it is reported by the settings, with everything else."""
+        host = self.config.get("host")
+        if not isinstance(host, dict):
+            return WantedHost()
+        options = host.get("ssh_opts")
+        return WantedHost(
+            kind=str(host.get("kind") or "local"),
+            address=str(host["address"]) if host.get("address") else None,
+            cert_path=str(host["cert_path"]) if host.get("cert_path") else None,
+            ssh_opts=tuple(map(str, options)) if isinstance(options, list) else (),
+        )
 
     @property
     def secrets_provider(self) -> str:

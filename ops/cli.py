@@ -1,0 +1,175 @@
+"""The verbs. Each one arranges the nouns of this package; imports are late, so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from ops.errors import UserError
+from ops.progress import say
+
+app = typer.Typer(
+    name="berth",
+    help="Container systems on Docker and Alibaba Cloud ECS, as typed Pulumi code.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+config = typer.Typer(help="The settings of a stack file.", no_args_is_help=True)
+app.add_typer(config, name="config")
+
+StackName = Annotated[str, typer.Option("--stack", "-s", help="Which Pulumi.<stack>.yaml.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout; everything else on stderr.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+DEV = "dev"
+
+
+def _document(content: Any) -> None:
+    sys.stdout.write(json.dumps(content, indent=2, default=str) + "\n")
+
+
+@app.command()
+def setup(stack: StackName = DEV) -> None:
+    """Make everything that `up` needs and change nothing else: toolchain, Docker engine, base image, state."""
+    from ops.stack import open_stack
+
+    opened = open_stack(stack)
+    say(f"ready: {opened.toolchain.origin}; {opened.engine.origin if opened.engine else 'no Docker engine needed yet'}")
+
+
+@app.command()
+def preview(
+    stack: StackName = DEV,
+    json_: Json = False,
+    expect_no_changes: Annotated[bool, typer.Option("--expect-no-changes", help="Fail when there are any.")] = False,
+) -> None:
+    """Show what `up` would do. Policies run; nothing is changed."""
+    from ops.stack import open_stack
+
+    flags = ["--expect-no-changes"] if expect_no_changes else []
+    opened = open_stack(stack)
+    if json_:
+        sys.stdout.write(opened.pulumi.capture("preview", "--json", *flags, "--stack", stack))
+    else:
+        opened.run("preview", *flags)
+
+
+@app.command()
+def up(stack: StackName = DEV, yes: Yes = False, json_: Json = False) -> None:
+    """Bring the stack up, from nothing if need be, and wait until it answers.
+
+    The first time this makes all that is missing, a Docker engine included. In a terminal, stacks other than `dev` ask
+    before anything changes.
+    """
+    import time
+
+    from ops import health
+    from ops.stack import open_stack
+
+    began = time.monotonic()
+    opened = open_stack(stack)
+    to = sys.stderr if json_ else sys.stdout
+    with opened.alone("up"):
+        opened.heal()
+        ask = not yes and stack != DEV and sys.stdin.isatty()
+        if ask:
+            opened.run("preview", to=to)
+            if not typer.confirm(f"Apply these changes to stack {stack}?", err=True):
+                raise UserError("nothing was changed", fix=f"./berth up -s {stack} --yes applies without asking")
+        opened.run("up", "--yes", *(["--skip-preview"] if ask else []), to=to)
+    urls = opened.urls()
+    for url in urls.values():
+        health.wait_until_healthy(url)
+    seconds = round(time.monotonic() - began, 1)
+    if json_:
+        _document({"stack": stack, "urls": urls, "seconds": seconds})
+        return
+    say("")
+    for system, url in urls.items():
+        sys.stdout.write(f"{system} is up and answers: {url}\n")
+    say(f"({seconds:.0f} s)  next: ./berth status -s {stack}" + "".join(f"   curl {url}/health" for url in urls.values()))
+
+
+@app.command()
+def destroy(
+    stack: StackName = DEV,
+    yes: Yes = False,
+    with_data: Annotated[
+        bool, typer.Option("--with-data", help="Also the data volumes, for good; asks for the stack's name.")
+    ] = False,
+) -> None:
+    """Remove the stack's containers, networks and images from the host. Data volumes stay."""
+    from ops import destruction
+    from ops.stack import open_stack
+
+    opened = open_stack(stack)
+    with opened.alone("destroy"):
+        opened.heal()
+        destruction.destroy(opened, yes=yes, with_data=with_data)
+
+
+@app.command()
+def status(stack: StackName = DEV, json_: Json = False) -> None:
+    """Compare what the stack says with what the engine runs. Exits 0 only when every container is there and healthy."""
+    from ops import status as report
+    from ops.stack import open_stack
+
+    services = report.read(open_stack(stack, ready=False))
+    if json_:
+        _document(report.document(stack, services))
+    else:
+        report.show(stack, services)
+    raise typer.Exit(report.exit_code(services))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def test(context: typer.Context) -> None:
+    """Run lint, types and all tests; with arguments, only pytest with these arguments."""
+    from ops import checks
+
+    raise typer.Exit(checks.run(context.args))
+
+
+@app.command()
+def env(stack: StackName = DEV) -> None:
+    """Print exports, so that a plain `pulumi` works in this shell: eval "$(./berth env)"."""
+    from ops import environment
+    from ops.stack import open_stack
+
+    sys.stdout.write(environment.exports(open_stack(stack, ready=False).pulumi.environment))
+
+
+@app.command()
+def doctor(stack: StackName = DEV, json_: Json = False) -> None:
+    """Say what is there, what is missing and how to get it. Changes nothing."""
+    from ops import doctor as report
+
+    findings = report.examine(stack)
+    if json_:
+        _document(report.document(findings))
+    else:
+        report.show(findings)
+    raise typer.Exit(report.exit_code(findings))
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON Schema of the stack files."""
+    from ops import settings
+
+    _document(settings.schema())
+
+
+@app.command()
+def lock(
+    upgrade: Annotated[bool, typer.Option("--upgrade", help="Take newer versions where pyproject.toml allows.")] = False,
+) -> None:
+    """Renew requirements.lock and requirements-dev.lock from pyproject.toml."""
+    from ops import locks
+
+    locks.renew(upgrade=upgrade)

@@ -1,0 +1,157 @@
+"""`./berth doctor`: what is there, what is missing, how to get it. Looks only; changes nothing."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from ops import apt, base_image, engine, passphrase, places, toolchain
+from ops.errors import UserError
+from ops.progress import say
+from ops.project import StackFile
+
+SPACE = 5 << 30  # bytes: CLI 160 MB, Go's caches 2 GB, base and images 1.5 GB, and room to work
+
+Grade = Literal["ok", "later", "missing"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. grade: `later` is made by the first `up`; `missing` needs the user."""
+
+    what: str
+    grade: Grade
+    found: str
+    fix: str = ""
+
+
+def examine(stack_name: str) -> list[Finding]:
+    """Looks at everything a run of the stack needs."""
+    file = StackFile(stack_name)
+    looks: tuple[Callable[[], Finding], ...] = (
+        _python,
+        lambda: _stack(file),
+        _toolchain,
+        lambda: _engine(file),
+        lambda: _base(file),
+        lambda: _passphrase(file),
+        _disk,
+    )
+    findings = []
+    for look in looks:
+        try:
+            findings.append(look())
+        except UserError as error:
+            findings.append(Finding(look.__name__.strip("_<>"), "missing", error.cause, error.fix))
+    return findings
+
+
+def _python() -> Finding:
+    version = ".".join(map(str, sys.version_info[:3]))
+    return Finding("Python", "ok", f"{version} ({sys.prefix})")
+
+
+def _stack(file: StackFile) -> Finding:
+    try:
+        kind = file.host.kind
+    except UserError as error:
+        return Finding("stack file", "missing", error.cause, error.fix)
+    return Finding("stack file", "ok", f"{file.path.name} (host: {kind})")
+
+
+def _toolchain() -> Finding:
+    try:
+        found = toolchain.look()
+    except UserError as error:
+        return Finding("Pulumi", "missing", error.cause, error.fix)
+    if found is None:
+        return Finding("Pulumi", "later", "not on PATH; the first run builds the CLI from its Go modules (7 minutes)")
+    return Finding("Pulumi", "ok", f"{found.origin} ({found.program})")
+
+
+def _engine(file: StackFile) -> Finding:
+    try:
+        wanted = file.host
+    except UserError:
+        wanted = engine.WantedHost()
+    if wanted.kind == "ecs":
+        return Finding("Docker engine", "ok", "none needed here: the stack makes its own machine")
+    try:
+        found = engine.reachable(wanted)
+    except UserError as error:
+        if engine.existing(wanted).host == engine.DEFAULT_HOST and apt.usable():
+            return Finding("Docker engine", "later", "none answers; the first up installs and starts Debian's")
+        return Finding("Docker engine", "missing", error.cause, error.fix)
+    client = found.client()
+    try:
+        version = client.version()["Version"]
+    finally:
+        client.close()
+    return Finding("Docker engine", "ok", f"{version} at {found.host} ({found.origin})")
+
+
+def _base(file: StackFile) -> Finding:
+    try:
+        tag = base_image.wanted(file)
+    except UserError:
+        tag = None
+    if tag is None:
+        return Finding("base image", "ok", "not needed: the stack's images are not local ones")
+    if base_image.archive(tag).exists():
+        return Finding("base image", "ok", f"{tag}, cached in {base_image.archive(tag).parent}")
+    if apt.usable():
+        return Finding("base image", "later", f"{tag}: the first up makes it with debootstrap (2 minutes)")
+    return Finding(
+        "base image",
+        "missing",
+        f"{tag} is not cached, and making it needs root on Debian or Ubuntu",
+        "run ./berth up as root once, or set `berth:images` to a registry",
+    )
+
+
+def _passphrase(file: StackFile) -> Finding:
+    try:
+        found = passphrase.variables(file, create=False)
+    except UserError as error:
+        return Finding("passphrase", "missing", error.cause, error.fix)
+    path = passphrase.generated_file()
+    if not found:
+        return Finding("passphrase", "ok", "set by the environment or the stack's secrets provider")
+    if path.exists():
+        mode = path.stat().st_mode & 0o777
+        if mode & 0o077:
+            return Finding("passphrase", "missing", f"{path} can be read by others (mode {mode:o})", f"chmod 600 {path}")
+        return Finding("passphrase", "ok", str(path))
+    return Finding("passphrase", "later", f"the first up generates one in {path}")
+
+
+def _disk() -> Finding:
+    free = shutil.disk_usage(places.ROOT).free
+    found = f"{free >> 30} GiB free"
+    if free < SPACE:
+        return Finding("disk space", "missing", found, f"free some: {SPACE >> 30} GiB are needed the first time")
+    return Finding("disk space", "ok", found)
+
+
+def document(findings: Sequence[Finding]) -> dict[str, Any]:
+    """The findings for a script."""
+    return {"ok": exit_code(findings) == 0, "findings": [asdict(finding) for finding in findings]}
+
+
+def show(findings: Sequence[Finding]) -> None:
+    """The findings for a person."""
+    mark = {"ok": "ok     ", "later": "later  ", "missing": "MISSING"}
+    for finding in findings:
+        sys.stdout.write(f"{mark[finding.grade]}  {finding.what}: {finding.found}\n")
+        if finding.fix:
+            sys.stdout.write(f"         fix: {finding.fix}\n")
+    if exit_code(findings) == 0:
+        say("nothing stands in the way of ./berth up")
+
+
+def exit_code(findings: Sequence[Finding]) -> int:
+    """0 when `up` can work."""
+    return int(any(finding.grade == "missing" for finding in findings))
