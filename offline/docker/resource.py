@@ -88,7 +88,9 @@ class Difference:
 class Context:
     """What an operation may use: the Docker engine, the engine's log, a deadline and the cancellation flag."""
 
-    engine: Any  # offline.docker.engine.Engine: connects on first use, so that previews of new stacks need none
+    engine: (
+        Any  # offline.docker.engine.Engine: connects on first use, so that previews of new stacks need none
+    )
     urn: str
     log: Callable[[str], None]  # shown beside the resource while it works
     warn: Callable[[str], None]
@@ -100,8 +102,14 @@ class Resource(ABC):
     """One resource type of the official schema."""
 
     type: ClassVar[str]  # "docker:index/network:Network"
-    schema_version: ClassVar[int]  # of the official provider's state, kept in `__meta` so that it can continue ours
+    schema_version: ClassVar[
+        int
+    ]  # of the official provider's state, kept in `__meta` so that it can continue ours
     fields: ClassVar[Mapping[str, Field]]
+    bridged: ClassVar[bool] = (
+        True  # False for Image, whose official state has neither `__defaults` nor `__meta`
+    )
+    delete_before_replace: ClassVar[bool] = False  # True: the old object goes first whatever it is named
 
     def check(self, ctx: Context, olds: Inputs, news: Inputs) -> tuple[Inputs, list[CheckFailure]]:  # noqa: ARG002
         """Complete and validate inputs. Unknown names and refused fields were already reported by the server."""

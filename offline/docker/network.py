@@ -1,0 +1,185 @@
+"""A Docker network."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from offline.docker.labels import LABELS, from_docker, to_docker
+from offline.docker.resource import (
+    UNKNOWN,
+    CheckFailure,
+    Context,
+    Field,
+    Inputs,
+    Resource,
+    ResourceError,
+    State,
+)
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+_REMOVAL_SECONDS: Final = 30.0  # how long the official provider waits for containers to leave
+_POLL: Final = 0.5
+_REPLACE: Final = Field(replace=True)
+_ENGINES_OWN: Final = ("bridge", "host", "none")
+
+
+class Network(Resource):
+    """docker:index/network:Network. Nothing about a network can change in place."""
+
+    type: ClassVar[str] = "docker:index/network:Network"
+    schema_version: ClassVar[int] = 1
+    fields: ClassVar[Mapping[str, Field]] = {
+        "name": _REPLACE,
+        "labels": LABELS,
+        "driver": Field(replace=True, computed=True),
+        "options": Field(replace=True, computed=True),
+        "internal": Field(replace=True, computed=True),
+        "attachable": _REPLACE,
+        "ingress": _REPLACE,
+        "ipv6": _REPLACE,
+        "ipamDriver": Field(replace=True, default="default"),
+        "ipamOptions": _REPLACE,
+        "ipamConfigs": Field(
+            replace=True,
+            computed=True,
+            unordered=True,
+            nested={
+                "subnet": _REPLACE,
+                "ipRange": _REPLACE,
+                # Newer engines report the gateway that they chose themselves.
+                "gateway": Field(replace=True, computed=True),
+                "auxAddress": _REPLACE,
+            },
+        ),
+    }
+
+    def check(self, ctx: Context, olds: Inputs, news: Inputs) -> tuple[Inputs, list[CheckFailure]]:
+        if news.get("name") in _ENGINES_OWN:
+            reason = f"'{news['name']}' is a network of the engine's own; choose another name, or join it by that one"
+            return news, [CheckFailure(property="name", reason=reason)]
+        return news, []
+
+    def create(self, ctx: Context, inputs: Inputs) -> tuple[str, State]:
+        api = ctx.engine.api
+        name = inputs["name"]
+        # The API makes a second network of the same name gladly; nothing that joins by name would know which it gets.
+        if any(other["Name"] == name for other in api.networks(names=[name])):
+            raise ResourceError(
+                f"a network '{name}' exists already",
+                fix=f"import it (pulumi import {self.type} NAME ID), remove it, or choose another name",
+            )
+        made = api.create_network(
+            name,
+            driver=inputs.get("driver") or None,
+            options=inputs.get("options") or None,
+            ipam=_ipam(inputs),
+            check_duplicate=True,
+            internal=bool(inputs.get("internal")),
+            labels=to_docker(inputs.get("labels")) or None,
+            enable_ipv6=bool(inputs.get("ipv6")),
+            attachable=True if inputs.get("attachable") else None,
+            ingress=True if inputs.get("ingress") else None,
+        )
+        return made["Id"], _state(api.inspect_network(made["Id"]))
+
+    def read(self, ctx: Context, id: str, inputs: Inputs, state: State) -> tuple[str, Inputs, State] | None:
+        found = _inspect(ctx.engine.api, id)
+        if found is None:
+            return None
+        state = _state(found)
+        kept = {name: state[name] for name in inputs if name in state and name in self.fields}
+        return found["Id"], (kept if inputs else _inputs(state)), state
+
+    def delete(self, ctx: Context, id: str, state: State) -> None:
+        from docker.errors import APIError, NotFound
+
+        api = ctx.engine.api
+        deadline = time.monotonic() + (ctx.timeout or _REMOVAL_SECONDS)
+        while True:
+            try:
+                api.remove_network(id)
+            except NotFound:
+                return
+            except APIError as error:
+                if "has active endpoints" not in str(error).lower() or time.monotonic() > deadline:
+                    raise ResourceError(
+                        f"network '{state.get('name', id)}' cannot be removed: {error.explanation}",
+                        fix=_who_holds(_inspect(api, id)),
+                    ) from error
+                ctx.log("waiting for the last container to leave")
+                if ctx.cancelled.wait(_POLL):
+                    raise ResourceError("cancelled while containers were still in the network") from error
+            else:
+                return
+
+    def preview(self, ctx: Context, inputs: Inputs) -> State:
+        # The engine adds nothing to a driver and options that are given, but decides when they are not.
+        return {"internal": inputs.get("internal", False), "driver": inputs.get("driver", UNKNOWN), **inputs}
+
+
+def _ipam(inputs: Inputs) -> dict[str, Any]:
+    return {
+        "Driver": inputs.get("ipamDriver") or "default",
+        "Config": [
+            {wire: value for wire, name in _IPAM.items() if (value := config.get(name))}
+            for config in inputs.get("ipamConfigs") or []
+        ],
+        "Options": inputs.get("ipamOptions") or {},
+    }
+
+
+_IPAM: Final = {
+    "Subnet": "subnet",
+    "IPRange": "ipRange",
+    "Gateway": "gateway",
+    "AuxiliaryAddresses": "auxAddress",
+}
+
+
+def _state(found: Mapping[str, Any]) -> State:
+    ipam = found.get("IPAM") or {}
+    return {
+        "name": found["Name"],
+        "labels": from_docker(found.get("Labels")),
+        "driver": found["Driver"],
+        "options": found.get("Options") or {},
+        "internal": found["Internal"],
+        "attachable": found["Attachable"],
+        "ingress": found["Ingress"],
+        "ipv6": found["EnableIPv6"],
+        "ipamDriver": ipam.get("Driver"),
+        "ipamOptions": ipam.get("Options") or {},
+        "ipamConfigs": [
+            {name: value for wire, name in _IPAM.items() if (value := config.get(wire))}
+            for config in ipam.get("Config") or []
+        ],
+        "scope": found["Scope"],
+    }
+
+
+def _inputs(state: State) -> Inputs:
+    """Inputs that describe an imported network: what differs from absence."""
+    return {
+        name: value
+        for name, value in state.items()
+        if name in Network.fields and value not in ("", False, [], {})
+    }
+
+
+def _inspect(api: APIClient, id: str) -> dict[str, Any] | None:
+    from docker.errors import NotFound
+
+    try:
+        found: dict[str, Any] = api.inspect_network(id)
+    except NotFound:
+        return None
+    return found
+
+
+def _who_holds(found: Mapping[str, Any] | None) -> str:
+    names = sorted(c.get("Name") or id[:12] for id, c in ((found or {}).get("Containers") or {}).items())
+    return f"stop or disconnect {', '.join(names)}" if names else "repeat the command"

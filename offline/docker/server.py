@@ -1,0 +1,359 @@
+"""The ResourceProvider service: gRPC in front of the resources."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final
+
+import grpc
+from google.protobuf import empty_pb2
+
+from offline.docker import check, difference, schema, values
+from offline.docker.config import CONFIG, read_config
+from offline.docker.engine import Engine
+from offline.docker.failure import fail
+from offline.docker.journal import Journal
+from offline.docker.resource import UNKNOWN, CheckFailure, Context, Difference, Resource, ResourceError, State
+from offline.docker.values import Secret
+from offline.stubs import plugin_pb2, provider_pb2, provider_pb2_grpc
+
+RESOURCES: Final = {
+    "docker:index/container:Container": "container:Container",
+    "docker:index/image:Image": "image:Image",
+    "docker:index/network:Network": "network:Network",
+    "docker:index/remoteImage:RemoteImage": "remote_image:RemoteImage",
+    "docker:index/service:Service": "service:Service",
+    "docker:index/tag:Tag": "tag:Tag",
+    "docker:index/volume:Volume": "volume:Volume",
+}
+FUNCTIONS: Final = {
+    "docker:index/getLogs:getLogs": "functions:get_logs",
+    "docker:index/getNetwork:getNetwork": "functions:get_network",
+    "docker:index/getRemoteImage:getRemoteImage": "functions:get_remote_image",
+}
+
+_KINDS: Final = provider_pb2.PropertyDiff.Kind
+Function = Callable[[Context, dict[str, Any]], dict[str, Any]]
+
+
+def resource(token: str) -> Resource:
+    """The resource of a type token. Raises ResourceError for a type that is not served."""
+    if token not in RESOURCES:
+        known = token in schema.load()["resources"]
+        raise ResourceError(
+            f"{token} is {'not served by this plugin' if known else 'no type of the docker provider'}",
+            fix=f"install the official docker plugin, or use one of {', '.join(sorted(RESOURCES))}",
+        )
+    served: type[Resource] = _named(RESOURCES[token])
+    return served()
+
+
+def function(token: str) -> Function:
+    """The function of a token. Raises ResourceError for one that is not served."""
+    if token not in FUNCTIONS:
+        known = token in schema.load()["functions"]
+        raise ResourceError(
+            f"{token} is {'not served by this plugin' if known else 'no function of the docker provider'}",
+            fix=f"install the official docker plugin, or use one of {', '.join(sorted(FUNCTIONS))}",
+        )
+    found: Function = _named(FUNCTIONS[token])
+    return found
+
+
+def _named(place: str) -> Any:
+    module, name = place.split(":")
+    return getattr(importlib.import_module(f"offline.docker.{module}"), name)
+
+
+class Provider(provider_pb2_grpc.ResourceProviderServicer):
+    """Serves one engine's requests, many at a time.
+
+    engine_address: where the Pulumi engine takes log messages; None when nobody listens.
+    """
+
+    def __init__(self, engine_address: str | None = None) -> None:
+        self.engine = Engine({})
+        self.cancelled = threading.Event()
+        self.journal = Journal(engine_address)
+        self.secrets: set[str] = set()  # the text of every secret seen, to be kept out of messages
+
+    # --- the plugin itself
+
+    def Handshake(self, request: Any, context: Any) -> Any:
+        self.journal.attach(request.engine_address)
+        return provider_pb2.ProviderHandshakeResponse(
+            accept_secrets=True, supports_autonaming_configuration=True
+        )
+
+    def Attach(self, request: Any, context: Any) -> Any:
+        self.journal.attach(request.address)
+        return empty_pb2.Empty()
+
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:
+        return plugin_pb2.PluginInfo(version=schema.VERSION)
+
+    def GetSchema(self, request: Any, context: Any) -> Any:
+        with self._answering(context):
+            if request.version != 0:
+                raise ResourceError(f"schema version {request.version} is not known; there is 0")
+            return provider_pb2.GetSchemaResponse(schema=json.dumps(schema.load()))
+
+    def GetMapping(self, request: Any, context: Any) -> Any:
+        return provider_pb2.GetMappingResponse()
+
+    def GetMappings(self, request: Any, context: Any) -> Any:
+        return provider_pb2.GetMappingsResponse()
+
+    def Cancel(self, request: Any, context: Any) -> Any:
+        self.cancelled.set()
+        return empty_pb2.Empty()
+
+    # --- configuration
+
+    def CheckConfig(self, request: Any, context: Any) -> Any:
+        with self._answering(context):
+            news, _ = self._take(request.news)
+            _, failures = read_config(news)
+            return provider_pb2.CheckResponse(inputs=request.news, failures=_failures(failures))
+
+    def DiffConfig(self, request: Any, context: Any) -> Any:
+        # The official provider never replaces what it made because it is reached in another way.
+        with self._answering(context):
+            old, _ = self._take(request.old_inputs)
+            new, _ = self._take(request.news)
+            return _diff_response(difference.compare(CONFIG, read_config(old)[0], read_config(new)[0]))
+
+    def Configure(self, request: Any, context: Any) -> Any:
+        with self._answering(context):
+            given, _ = self._take(request.args)
+            config, failures = read_config(given)
+            if failures:
+                raise ResourceError("; ".join(f"docker:{f.property}: {f.reason}" for f in failures))
+            self.engine = Engine(config)
+            return provider_pb2.ConfigureResponse(
+                acceptSecrets=True, supportsPreview=True, supports_autonaming_configuration=True
+            )
+
+    # --- resources
+
+    def Check(self, request: Any, context: Any) -> Any:
+        with self._answering(context):
+            served = resource(_type(request))
+            marked = values.decode(request.news)
+            news = values.reveal(marked, self.secrets)
+            olds, _ = self._take(request.olds)
+            shapes, required = schema.inputs_of(served.type), schema.required_of(served.type)
+            failures = check.failures(served.fields, shapes, required, news)
+            if failures:
+                return provider_pb2.CheckResponse(inputs=request.news, failures=_failures(failures))
+            given = check.convert(shapes, check.without_marks(news))
+            inputs = dict(given)
+            if served.bridged and check.is_autonamed(served.fields, required) and "name" not in given:
+                inputs["name"] = _auto_name(request, olds)
+            ctx = self._context(request)
+            inputs, failures = served.check(ctx, check.without_marks(olds), inputs)
+            if served.bridged:
+                inputs = check.with_defaults(served.fields, inputs)
+                inputs[check.DEFAULTS] = sorted({*inputs, *()} - {*given, check.DEFAULTS})
+            return provider_pb2.CheckResponse(
+                inputs=values.encode(values.mark(inputs, marked)), failures=_failures(failures)
+            )
+
+    def Diff(self, request: Any, context: Any) -> Any:
+        with self._answering(context):
+            served = resource(_type(request))
+            state, _ = self._take(request.olds)
+            news, _ = self._take(request.news)
+            wanted = check.without_marks(news)
+            own = served.diff(self._context(request), request.id, check.without_marks(state), wanted)
+            changes = (
+                difference.compare(served.fields, state, wanted)
+                if own is None
+                else difference.changes(own, state, wanted)
+            )
+            changes = [c for c in changes if not difference.ignored(c.path, request.ignoreChanges)]
+            first = served.delete_before_replace or (own or Difference()).delete_before_replace
+            response = _diff_response(changes, first or (served.bridged and check.has_own_name(news)))
+            replaced = set(response.replaces)
+            response.stables.extend(
+                sorted(
+                    name for name, field in served.fields.items() if field.replace and name not in replaced
+                )
+            )
+            return response
+
+    def Create(self, request: Any, context: Any) -> Any:
+        with self._answering(context, partial=request.properties):
+            served = resource(_type(request))
+            inputs, marked = self._take(request.properties)
+            inputs = check.without_marks(inputs)
+            ctx = self._context(request)
+            if request.preview:
+                state = _foreseen(served, served.preview(ctx, inputs), {})
+                return provider_pb2.CreateResponse(properties=_state(served, state, marked))
+            id, state = served.create(ctx, inputs)
+            return provider_pb2.CreateResponse(id=id, properties=_state(served, state, marked))
+
+    def Read(self, request: Any, context: Any) -> Any:
+        with self._answering(context):
+            served = resource(_type(request))
+            inputs, marked_inputs = self._take(request.inputs)
+            state, marked_state = self._take(request.properties)
+            found = served.read(
+                self._context(request), request.id, check.without_marks(inputs), check.without_marks(state)
+            )
+            if found is None:
+                return provider_pb2.ReadResponse()
+            id, new_inputs, new_state = found
+            if served.bridged:
+                new_inputs = _defaults_kept(served, new_inputs, inputs)
+            return provider_pb2.ReadResponse(
+                id=id,
+                inputs=values.encode(values.mark(new_inputs, marked_inputs)),
+                properties=_state(served, new_state, marked_inputs, marked_state),
+            )
+
+    def Update(self, request: Any, context: Any) -> Any:
+        with self._answering(context, partial=request.news):
+            served = resource(_type(request))
+            old, _ = self._take(request.olds)
+            news, marked = self._take(request.news)
+            old, inputs = check.without_marks(old), check.without_marks(news)
+            ctx = self._context(request)
+            if request.preview:
+                state = _foreseen(served, served.preview(ctx, inputs), old)
+            else:
+                state = served.update(ctx, request.id, old, inputs)
+            return provider_pb2.UpdateResponse(properties=_state(served, state, marked))
+
+    def Delete(self, request: Any, context: Any) -> Any:
+        with self._answering(context):
+            served = resource(_type(request))
+            state, _ = self._take(request.properties)
+            served.delete(self._context(request), request.id, check.without_marks(state))
+            return empty_pb2.Empty()
+
+    def Invoke(self, request: Any, context: Any) -> Any:
+        with self._answering(context):
+            call = function(request.tok)
+            arguments, marked = self._take(request.args)
+            shapes = schema.load()["functions"][request.tok]["inputs"]["properties"]
+            failures = [
+                CheckFailure(
+                    property=name, reason=f"there is no such argument; there are {', '.join(sorted(shapes))}"
+                )
+                for name in arguments
+                if name not in shapes
+            ]
+            if failures:
+                return provider_pb2.InvokeResponse(failures=_failures(failures))
+            answer = call(self._context(request), check.convert(shapes, arguments))
+            if values.has_secret(marked):
+                answer = {name: Secret(value) for name, value in answer.items()}
+            # `return` is a keyword here and a field name there
+            return provider_pb2.InvokeResponse(**{"return": values.encode(answer)})
+
+    # --- shared
+
+    def _take(self, struct: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Properties as plain values, and as they came with their secrets marked."""
+        marked = values.decode(struct)
+        return values.reveal(marked, self.secrets), marked
+
+    def _context(self, request: Any) -> Context:
+        urn = getattr(request, "urn", "")
+        return Context(
+            engine=self.engine,
+            urn=urn,
+            log=lambda text: self.journal.status(urn, values.redact(text, self.secrets)),
+            warn=lambda text: self.journal.warn(urn, values.redact(text, self.secrets)),
+            cancelled=self.cancelled,
+            timeout=getattr(request, "timeout", 0) or None,
+        )
+
+    @contextmanager
+    def _answering(self, context: Any, partial: Any = None) -> Iterator[None]:
+        """Every failure becomes a gRPC status with its cause; secrets stay out of it."""
+        try:
+            yield
+        except Exception as error:
+            fail(
+                context,
+                error,
+                lambda text: values.redact(text, self.secrets),
+                values.decode(partial or _NOTHING),
+            )
+
+
+_NOTHING: Final = provider_pb2.CheckRequest().news
+
+
+def _type(request: Any) -> str:
+    """The type token; engines older than the field have it in the URN only."""
+    return str(request.type or request.urn.split("::")[2].split("$")[-1])
+
+
+def _auto_name(request: Any, olds: Mapping[str, Any]) -> str:
+    name = request.name or request.urn.split("::")[-1]
+    mode = provider_pb2.CheckRequest.AutonamingOptions.Mode
+    if request.HasField("autonaming"):
+        if request.autonaming.mode == mode.Value("DISABLE"):
+            raise ResourceError(f"'{name}' has no name, and automatic names are off", fix="set `name`")
+        if "name" not in olds:
+            return str(request.autonaming.proposed_name)
+    return check.auto_name(name, request.randomSeed, olds)
+
+
+def _failures(failures: list[CheckFailure]) -> list[Any]:
+    return [provider_pb2.CheckFailure(property=f.property, reason=f.reason) for f in failures]
+
+
+def _diff_response(changes: list[difference.Change], delete_before_replace: bool = False) -> Any:
+    tops = {change.path: difference.top(change.path) for change in changes}
+    replaces = sorted({tops[change.path] for change in changes if change.replace})
+    return provider_pb2.DiffResponse(
+        changes=provider_pb2.DiffResponse.DIFF_SOME if changes else provider_pb2.DiffResponse.DIFF_NONE,
+        diffs=sorted(set(tops.values())),
+        replaces=replaces,
+        deleteBeforeReplace=bool(replaces) and delete_before_replace,
+        detailedDiff={
+            change.path: provider_pb2.PropertyDiff(
+                kind=_KINDS.Value(f"{change.kind}_REPLACE" if change.replace else change.kind)
+            )
+            for change in changes
+        },
+        hasDetailedDiff=True,
+    )
+
+
+def _foreseen(served: Resource, state: State, old: State) -> State:
+    """What a preview answers: the state that the resource foresees, and UNKNOWN (or the old value) for the rest."""
+    later = {
+        name: old.get(name, UNKNOWN) for name in schema.outputs_of(served.type) if _is_output(served, name)
+    }
+    return {**later, **state}
+
+
+def _is_output(served: Resource, name: str) -> bool:
+    field = served.fields.get(name)
+    return field is None or field.computed
+
+
+def _defaults_kept(served: Resource, new: State, old: State) -> State:
+    """`__defaults` of refreshed inputs: as before; after an import, everything that equals its default."""
+    if check.DEFAULTS in old:
+        return {**new, check.DEFAULTS: [name for name in old[check.DEFAULTS] if name in new]}
+    return {**new, check.DEFAULTS: []}
+
+
+def _state(served: Resource, state: State, *marked: Mapping[str, Any]) -> Any:
+    if served.bridged and served.schema_version:
+        state = {
+            **state,
+            check.META: json.dumps({"schema_version": str(served.schema_version)}, separators=(",", ":")),
+        }
+    return values.encode(values.mark(state, *marked))
