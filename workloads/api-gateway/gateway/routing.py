@@ -38,7 +38,7 @@ class Match:
 
 
 def parameter(raw: str) -> str:
-    """One raw path segment decoded once. Raises BadPathError when it could mean another path at the backend."""
+    """One raw path segment decoded once. Raises BadPathError when it could mean another path behind."""
     if PERCENT.search(raw):
         raise BadPathError(f"broken percent encoding in {raw!r}")
     try:

@@ -1,0 +1,3 @@
+module file-system
+
+go 1.25
