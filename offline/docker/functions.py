@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import docker.errors
 
 from offline.docker import image_name
+from offline.docker.image_host import inspect
 from offline.docker.image_stream import EngineError, get
-from offline.docker.remote_image import inspect
 from offline.docker.resource import Context, ResourceError
 
 Arguments = dict[str, Any]
@@ -89,18 +89,6 @@ def get_logs(ctx: Context, args: Arguments) -> Result:
         result["logsListStrings"] = content.decode(errors="replace").splitlines()
     return result
 
-
-FUNCTIONS: Mapping[str, Callable[[Context, Arguments], Result]] = {
-    "docker:index/getNetwork:getNetwork": get_network,
-    "docker:index/getRemoteImage:getRemoteImage": get_remote_image,
-    "docker:index/getLogs:getLogs": get_logs,
-}
-
-REFUSED: Mapping[str, str] = {
-    "docker:index/getPlugin:getPlugin": "look with `docker plugin inspect` on the host",
-    "docker:index/getRegistryImage:getRegistryImage": "pin the image by digest (name@sha256:...) instead",
-    "docker:index/getRegistryImageManifests:getRegistryImageManifests": "pin the image by digest instead",
-}
 
 _IPAM = {"subnet": "Subnet", "gateway": "Gateway", "ipRange": "IPRange", "auxAddress": "AuxiliaryAddresses"}
 _ENDPOINT = {

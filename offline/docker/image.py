@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os.path
 import platform
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-import docker.errors
-
-from offline.docker import image_build, image_name, registry
+from offline.docker import image_name
 from offline.docker.image_context import BuildContext
-from offline.docker.image_stream import EngineError, Progress, explain, post
-from offline.docker.registry import Credential, Registries
 from offline.docker.resource import (
     UNKNOWN,
     CheckFailure,
@@ -26,6 +21,7 @@ from offline.docker.resource import (
     ResourceError,
     State,
 )
+from offline.docker.values import Secret
 
 _NO_BUILDKIT = (
     "BuilderBuildKit is not served: this plugin builds with the engine's classic builder; "
@@ -35,7 +31,7 @@ _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686"
 
 
 class Image(Resource):
-    """Inputs live in the state as `__inputs`, kept secret by the server: build args may be.
+    """Inputs live in the state as `__inputs`, kept secret as a whole: build args may be.
 
     `builderVersion` left out means BuildKit to the official plugin and the classic builder here; neither
     writes it into the inputs, so a stack moves between both without a change.
@@ -43,7 +39,7 @@ class Image(Resource):
 
     type: ClassVar[str] = "docker:index/image:Image"
     schema_version: ClassVar[int] = 0
-    secret_outputs: ClassVar[frozenset[str]] = frozenset({"__inputs"})
+    bridged: ClassVar[bool] = False
     fields: ClassVar[Mapping[str, Field]] = {
         "imageName": Field(),
         "skipPush": Field(default=False),
@@ -111,13 +107,13 @@ class Image(Resource):
         if UNKNOWN in needed:
             ctx.warn("not built during the preview: name, context, Dockerfile or arguments are not known yet")
             return later
-        return self._make(ctx, inputs, push=False)
+        return _make(ctx, inputs, push=False)
 
     def create(self, ctx: Context, inputs: Inputs) -> tuple[str, State]:
-        return inputs["imageName"], self._make(ctx, inputs, push=not inputs.get("skipPush"))
+        return inputs["imageName"], _make(ctx, inputs, push=not inputs.get("skipPush"))
 
     def update(self, ctx: Context, id: str, state: State, inputs: Inputs) -> State:  # noqa: ARG002
-        return self._make(ctx, inputs, push=not inputs.get("skipPush"))
+        return _make(ctx, inputs, push=not inputs.get("skipPush"))
 
     def read(self, ctx: Context, id: str, inputs: Inputs, state: State) -> tuple[str, Inputs, State] | None:
         """A pushed image stays as recorded, as the official plugin has it; a local one must still exist."""
@@ -125,53 +121,31 @@ class Image(Resource):
         if recorded and not recorded.get("skipPush"):
             return id, inputs, state
         name = recorded.get("imageName") or id
-        try:
-            found = ctx.engine.api.inspect_image(name)
-        except docker.errors.ImageNotFound:
+        found = _host().inspect(ctx, name)
+        if found is None:
             return None
         if state:
             return id, inputs, {**state, "repoDigest": found["Id"]}
         imported = {"imageName": name, "skipPush": True}
         outputs = {"imageName": name, "baseImageName": name, "registryServer": "", "repoDigest": found["Id"]}
-        return id, imported, {**outputs, "dockerfile": "", "context": "", "__inputs": imported}
+        return id, imported, {**outputs, "dockerfile": "", "context": "", "__inputs": Secret(imported)}
 
     def delete(self, ctx: Context, id: str, state: State) -> None:
         """Images stay where they are, like the official plugin leaves them: other stacks may run them."""
 
-    def _make(self, ctx: Context, inputs: Inputs, *, push: bool) -> State:
-        name, options = inputs["imageName"], inputs["build"]
-        cache = (options.get("cacheFrom") or {}).get("images") or []
-        registries = Registries(ctx.engine.config)
-        credentials = registries.for_build()
-        own: Credential = {}
-        if cache or not inputs.get("skipPush"):
-            own = _own_credential(ctx, registries, inputs)
-            if own:
-                credentials[own["serveraddress"]] = own
-        for cached in cache:
-            _pull_cache(ctx, cached, own, options.get("platform"))
-        context = BuildContext(options["context"], options["dockerfile"])
-        image = image_build.run(
-            ctx,
-            image_build.Build(
-                context=context,
-                tag=name,
-                args=options.get("args") or {},
-                credentials=credentials,
-                options=_api_options(options, cache),
-            ),
-        )
-        digest = _push(ctx, name, own) if push else image
-        return {
-            "dockerfile": context.relative_dockerfile,
-            "context": options["context"],
-            "baseImageName": name,
-            "registryServer": (inputs.get("registry") or {}).get("server") or "",
-            "imageName": name,
-            "platform": options.get("platform") or "",
-            "repoDigest": digest,
-            "__inputs": inputs,
-        }
+
+def _make(ctx: Context, inputs: Inputs, *, push: bool) -> State:
+    from offline.docker.image_make import (
+        make,
+    )  # the SDK takes a quarter of a second, which previews never spend
+
+    return make(ctx, inputs, push=push)
+
+
+def _host() -> Any:
+    from offline.docker import image_host
+
+    return image_host
 
 
 def _known(value: Any, default: Any) -> Any:
@@ -235,67 +209,3 @@ def _check_dockerfile(build: Inputs) -> list[CheckFailure]:
     if not Path(dockerfile).is_absolute() and Path(inside).is_file():
         reason += f"; try setting `dockerfile` to {inside!r}"
     return [CheckFailure(property="build.dockerfile", reason=reason)]
-
-
-def _own_credential(ctx: Context, registries: Registries, inputs: Inputs) -> Credential:
-    """The program's own login first, then what provider and machine know."""
-    given = inputs.get("registry") or {}
-    server = given.get("server") or image_name.parse(inputs["imageName"]).domain
-    username, password = given.get("username"), given.get("password")
-    if username and password:
-        return registry.login(server, username, password)
-    if username or password:
-        missing = "password" if username else "username"
-        ctx.warn(f"registry.{missing} is not set; using the credentials of the provider or of this machine")
-    return registries.for_server(server)
-
-
-def _api_options(build: Inputs, cache: list[str]) -> dict[str, Any]:
-    options = {
-        "platform": build.get("platform"),
-        "target": build.get("target"),
-        "networkmode": build.get("network"),
-        "extrahosts": build.get("addHosts"),
-        "cachefrom": json.dumps(cache) if cache else None,
-    }
-    return {key: value for key, value in options.items() if value}
-
-
-def _pull_cache(ctx: Context, name: str, credential: Credential, wanted: str | None) -> None:
-    params = {"fromImage": name, **({"platform": wanted} if wanted else {})}
-    if not image_name.parse(name).tag:
-        params["tag"] = "latest"
-    progress = Progress(ctx, f"pulling the cache {name}")
-    try:
-        for message in post(ctx, "/images/create", params=params, headers=_auth(credential)):
-            progress.see(message)
-    except EngineError as problem:
-        ctx.log(f"no build cache from {name}: {problem.message}")  # the build works without
-
-
-def _push(ctx: Context, name: str, credential: Credential) -> str:
-    """Push, and answer with the digest under which the registry keeps the image."""
-    parsed = image_name.parse(name)
-    repository = name.removesuffix(f":{parsed.tag}") if parsed.tag else name
-    progress = Progress(ctx, f"pushing {name}")
-    digest = ""
-    ctx.log(f"pushing {name}")
-    try:
-        for message in post(
-            ctx,
-            f"/images/{repository}/push",
-            params={"tag": parsed.tag or "latest"},
-            headers=_auth(credential),
-        ):
-            progress.see(message)
-            digest = (message.get("aux") or {}).get("Digest") or digest
-    except EngineError as problem:
-        explained = explain(problem, name)
-        raise ResourceError(f"pushing {name} failed: {explained.cause}", fix=explained.fix) from None
-    if not digest:
-        raise ResourceError(f"the registry reported no digest for {name}", fix="see the Docker engine's log")
-    return f"{parsed.repository}@{digest}"
-
-
-def _auth(credential: Credential) -> dict[str, str]:
-    return {"X-Registry-Auth": registry.header(credential)}

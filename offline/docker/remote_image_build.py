@@ -8,11 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from offline.docker import registry
-from offline.docker.image_build import Build
 from offline.docker.image_context import BuildContext
-from offline.docker.registry import Credential
-from offline.docker.resource import UNKNOWN, CheckFailure, Field, Inputs
+from offline.docker.resource import UNKNOWN, CheckFailure, Context, Field, Inputs
 
 _BUILDX = "only BuildKit's buildx serves it, and this plugin builds with the engine's classic builder"
 _NEW = Field(replace=True)
@@ -132,8 +129,13 @@ def check_build(build: Inputs) -> list[CheckFailure]:
     return failures
 
 
-def plan_build(build: Inputs, tag: str, credentials: Mapping[str, Credential]) -> Build:
-    """The build that a `build` block describes."""
+def run_build(ctx: Context, build: Inputs, tag: str) -> str:
+    """Build what a `build` block describes; the image's id."""
+    from offline.docker import (
+        image_build,
+        registry,
+    )  # the SDK takes a quarter of a second, which previews never spend
+
     options = {parameter: _encode(build[name]) for name, parameter in _PARAMETERS.items() if build.get(name)}
     options["t"] = [tag, *(build.get("tags") or [])]
     if build.get("remove") is False:
@@ -146,14 +148,17 @@ def plan_build(build: Inputs, tag: str, credentials: Mapping[str, Credential]) -
         options["ulimits"] = json.dumps(
             [{"Name": limit["name"], "Hard": limit["hard"], "Soft": limit["soft"]} for limit in limits]
         )
-    known = {**credentials, **dict(_login(entry) for entry in build.get("authConfigs") or [])}
-    return Build(
+    credentials = registry.Registries(ctx.engine.config).for_build()
+    for entry in build.get("authConfigs") or []:
+        credentials[registry.address(entry["hostName"])] = _login(entry)
+    planned = image_build.Build(
         context=_context(build),
         tag=tag,
         args=build.get("buildArgs") or {},
-        credentials=known,
+        credentials=credentials,
         options=options,
     )
+    return image_build.run(ctx, planned)
 
 
 def _context(build: Inputs) -> BuildContext:
@@ -167,8 +172,7 @@ def _encode(value: Any) -> Any:
     return json.dumps(value) if isinstance(value, list | dict) else value
 
 
-def _login(entry: Mapping[str, str]) -> tuple[str, Credential]:
-    server = registry.address(entry["hostName"])
+def _login(entry: Mapping[str, str]) -> dict[str, str]:
     names = {
         "userName": "username",
         "password": "password",
@@ -178,4 +182,4 @@ def _login(entry: Mapping[str, str]) -> tuple[str, Credential]:
         "registryToken": "registrytoken",
     }
     given = {names[key]: value for key, value in entry.items() if key in names and value}
-    return server, {"serveraddress": entry.get("serverAddress") or server, **given}
+    return {"serveraddress": entry.get("serverAddress") or entry["hostName"], **given}
