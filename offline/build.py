@@ -58,9 +58,9 @@ def build(progress: Progress = silent, *, environ: Mapping[str, str]) -> Path:
     """The CLI's executable, built first where it is missing or damaged. Raises ToolchainError."""
     cache = cache_folder(environ)
     target = cache / cache_key()
-    if _intact(target):
-        return target / "pulumi"
     try:
+        if _intact(target):
+            return target / "pulumi"
         cache.mkdir(parents=True, exist_ok=True)
         with _locked(target.with_suffix(".lock"), progress):
             if not _intact(target):  # whoever held the lock before may have built it

@@ -16,7 +16,15 @@ from typing import Literal
 
 from offline.build import Progress, ToolchainError, build, cache_folder, pulumi_version, silent
 
-__all__ = ["Progress", "Toolchain", "ToolchainError", "find_official", "find_or_build", "offline_toolchain"]
+__all__ = [
+    "Progress",
+    "Toolchain",
+    "ToolchainError",
+    "find_official",
+    "find_or_build",
+    "offline_toolchain",
+    "register_plugins",
+]
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 
@@ -64,7 +72,10 @@ def offline_toolchain(progress: Progress = silent, *, environ: Mapping[str, str]
     environ = os.environ if environ is None else environ
     pulumi = build(progress, environ=environ)
     home = cache_folder(environ) / "home"
-    _register_plugins(home / "plugins")
+    try:
+        register_plugins(home / "plugins")
+    except OSError as error:
+        raise ToolchainError(f"our plugins cannot be registered in {home}: {error.strerror}") from error
     env = {
         "PULUMI_HOME": str(home),
         # Plugins found on PATH make the engine warn at every start; those in its home do not. Checkouts
@@ -88,7 +99,7 @@ def _users_home(environ: Mapping[str, str], ours: Path) -> Path:
     return Path(environ.get("HOME") or Path.home()) / ".pulumi"
 
 
-def _register_plugins(folder: Path) -> None:
+def register_plugins(folder: Path) -> None:
     """Puts our plugins where the engine looks for installed ones. Safe while other runs use them."""
     version = pulumi_version()
     plugins = {
