@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from components.spec import Spec
+from components.spec import Spec, default_tag
 from components.units import AbsolutePath, Cidr
 
 
@@ -49,7 +49,9 @@ class EcsHost(Spec):
 
 
 HostSpec = Annotated[LocalHost | SshHost, Field(discriminator="kind")]
-AnyHostSpec = Annotated[LocalHost | SshHost | EcsHost, Field(discriminator="kind")]
+AnyHostSpec = Annotated[
+    LocalHost | SshHost | EcsHost, Field(discriminator="kind"), default_tag("kind", "local")
+]
 
 
 class RegistryLogin(Spec):

@@ -129,7 +129,7 @@ class ContainerSpec(Spec):
         _unique("env", [env.name for env in self.env] + [secret.env for secret in self.secrets if secret.env])
         _unique("secrets", [secret.name for secret in self.secrets])
         targets = [folder.target for folder in self.config]
-        targets += [mount.target for mount in (*self.tmpfs, *self.binds)]
+        targets += [tmpfs.target for tmpfs in self.tmpfs] + [bind.target for bind in self.binds]
         _unique("targets", [*targets, *([SECRETS] if self.secrets else [])])
         return self
 

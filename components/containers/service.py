@@ -49,7 +49,7 @@ class StartFirst(Spec):
 class StopFirst(Spec):
     """The old container stops before the new one starts, because it holds what only one can hold."""
 
-    kind: Literal["stop-first"]
+    kind: Literal["stop-first"] = "stop-first"
     publish: tuple[PublishedPort, ...] = ()
     address: Address | None = None
     """A fixed address on the network, which then needs a subnet."""

@@ -1,0 +1,43 @@
+"""Names that say what is inside: tags of local images from their files. Imports nothing of ours."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+_LENGTH = 12
+_NOT_CONTENT = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".git"}
+
+
+def content_key(folder: Path, args: Mapping[str, str] | None = None) -> str:
+    """12 hex digits of a hash over a build context (paths, executable bits, bytes) and build arguments.
+
+    Raises FileNotFoundError when the folder does not exist.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(_files(folder)):
+        data = path.read_bytes()
+        executable = "x" if path.stat().st_mode & 0o100 else "-"
+        digest.update(f"{path.relative_to(folder).as_posix()}\0{executable}{len(data)}\0".encode() + data)
+    for name, value in sorted((args or {}).items()):
+        digest.update(f"{name}={value}\0".encode())
+    return digest.hexdigest()[:_LENGTH]
+
+
+def base_image(workloads: Path) -> str:
+    """The image under all local images. It is made from `workloads/base` before the engine runs."""
+    digest = hashlib.sha256()
+    for path in sorted((workloads / "base").iterdir()):
+        digest.update(f"{path.name}\0".encode() + path.read_bytes() + b"\0")
+    return f"berth/base:{digest.hexdigest()[:_LENGTH]}"
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in folder.iterdir():
+        if path.name in _NOT_CONTENT or path.suffix == ".pyc":
+            continue
+        if path.is_dir():
+            yield from _files(path)
+        elif path.is_file():
+            yield path

@@ -1,0 +1,77 @@
+"""`berth:images` and the `image` of a service: where images come from."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from components.host_spec import RegistryLogin
+from components.spec import Spec
+from components.units import HttpUrl
+
+_PREFIX = r"^[\w.-]+(:\d+)?(/[\w.-]+)*$"
+
+
+class BuildMirrors(Spec):
+    """Where builds download from, for networks in which the usual places are slow or closed."""
+
+    apt: HttpUrl | None = None
+    """Such as `https://mirrors.aliyun.com/debian`."""
+    pip: HttpUrl | None = None
+    """Such as `https://pypi.tuna.tsinghua.edu.cn/simple`."""
+    npm: HttpUrl | None = None
+    go: HttpUrl | None = None
+
+    def args(self) -> dict[str, str]:
+        """The build arguments that every Dockerfile of ours knows."""
+        given = {
+            "APT_MIRROR": self.apt,
+            "GOPROXY": self.go,
+            "NPM_REGISTRY": self.npm,
+            "PIP_INDEX_URL": self.pip,
+        }
+        return {name: value for name, value in given.items() if value}
+
+
+class ImagesSettings(Spec):
+    """`berth:images`: one choice for all services; a service's own `image` overrules it."""
+
+    source: Literal["registry", "local"] = "registry"
+    """`local`: built from workloads/ on the host. `registry`: pulled."""
+    mirror: Annotated[str, Field(pattern=_PREFIX)] | None = None
+    """Put before every pulled name, such as `registry.cn-hangzhou.aliyuncs.com/acme`."""
+    tag: Annotated[str, Field(pattern=r"^\w[\w.-]{0,127}$")] | None = None
+    """The release of the project's own images to pull."""
+    login: RegistryLogin | None = None
+    """For a private registry; its password is the secret `registry_password`."""
+    build: BuildMirrors = BuildMirrors()
+
+
+class FromRegistry(Spec):
+    """Pull this image."""
+
+    source: Literal["registry"]
+    reference: Annotated[str, Field(pattern=r"^[\w./:-]+(@sha256:[0-9a-f]{64})?$")]
+    """`name:tag` or `name@sha256:...`, without the mirror."""
+
+
+class FromContext(Spec):
+    """Build this image on the host."""
+
+    source: Literal["build"]
+    context: Annotated[str, Field(min_length=1)]
+    """A folder; a relative path starts at the project."""
+    dockerfile: str = "Dockerfile"
+    target: str | None = None
+    args: dict[Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")], str] = Field(default_factory=dict)
+    """Build arguments beside the mirrors; never secrets."""
+
+
+class FromWorkloads(Spec):
+    """Build the reference image in workloads/."""
+
+    source: Literal["local"]
+
+
+ImageChoice = Annotated[FromRegistry | FromContext | FromWorkloads, Field(discriminator="source")]

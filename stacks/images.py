@@ -1,0 +1,57 @@
+"""The image of each role of a system, from the stack's settings."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from components.containers.image import BuildArg, BuiltImage, ImageSpec, RegistryImage
+from stacks.content import base_image, content_key
+from stacks.image_settings import FromContext, FromRegistry, ImageChoice, ImagesSettings
+
+WORKLOADS = Path("workloads")
+
+
+def image_spec(role: str, choice: ImageChoice | None, images: ImagesSettings, *, project: Path) -> ImageSpec:
+    """Where `role`'s image comes from: its own choice, else the stack's.
+
+    project: the folder of Pulumi.yaml, where relative contexts start.
+    """
+    match choice:
+        case FromRegistry():
+            return RegistryImage(reference=choice.reference, mirror=images.mirror)
+        case FromContext():
+            args = {**images.build.args(), **choice.args}
+            return _built(
+                role,
+                choice.context,
+                args,
+                project=project,
+                dockerfile=choice.dockerfile,
+                target=choice.target,
+            )
+        case None if images.source == "registry":
+            return RegistryImage(reference=f"{role}:{images.tag}", mirror=images.mirror)
+        case _:
+            args = {**images.build.args(), "BASE": base_image(project / WORKLOADS)}
+            return _built(role, os.fspath(WORKLOADS / role), args, project=project)
+
+
+def _built(
+    role: str,
+    context: str,
+    args: dict[str, str],
+    *,
+    project: Path,
+    dockerfile: str = "Dockerfile",
+    target: str | None = None,
+) -> BuiltImage:
+    key = content_key(project / context, {**args, "\0dockerfile": dockerfile, "\0target": target or ""})
+    return BuiltImage(
+        kind="build",
+        name=f"berth/{role}:{key}",
+        context=context,
+        dockerfile=dockerfile,
+        target=target,
+        args=tuple(BuildArg(name=name, value=value) for name, value in sorted(args.items())),
+    )

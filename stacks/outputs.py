@@ -1,0 +1,52 @@
+"""What a stack exports, as types; the verbs read nothing else of a stack. Imports nothing of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceOutputs:
+    """One service: its containers' names on the host, and where other containers find it."""
+
+    containers: list[str]
+    alias: str
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SystemOutputs:
+    """One system on the host. `url`: where it has a public door. `volumes`: with data that outlives it."""
+
+    services: dict[str, ServiceOutputs]
+    networks: list[str] = field(default_factory=list)
+    volumes: list[str] = field(default_factory=list)
+    url: str | None = None
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any]) -> Self:
+        services = {name: ServiceOutputs(**service) for name, service in raw["services"].items()}
+        return cls(**{**raw, "services": services})
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackOutputs:
+    """All that a stack exports: `systems` by name."""
+
+    systems: dict[str, SystemOutputs]
+
+    @classmethod
+    def parse(cls, raw: Mapping[str, Any]) -> Self:
+        """From `pulumi stack output --json`. Raises KeyError or TypeError when it has another shape."""
+        return cls(systems={name: SystemOutputs.parse(system) for name, system in raw["systems"].items()})
+
+    def plain(self) -> dict[str, Any]:
+        """As `parse` takes it."""
+        return asdict(self)
+
+    @property
+    def urls(self) -> dict[str, str]:
+        """The address of each system that has one."""
+        return {name: system.url for name, system in self.systems.items() if system.url}

@@ -1,0 +1,62 @@
+"""Which secrets a stack needs, and how one is made. No message and no representation shows a value."""
+
+from __future__ import annotations
+
+import secrets
+import string
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from stacks.problems import Problem
+
+_ALPHABET = string.ascii_letters + string.digits
+
+
+@dataclass(frozen=True)
+class SecretRequest:
+    """A secret below `berth:secrets`: its name, what it is for, and its least length."""
+
+    name: str
+    purpose: str
+    min_length: int = 16
+    generated_length: int = 40
+    """Letters and digits: more than 230 bits, and no character that any program must quote."""
+
+    @property
+    def config_path(self) -> str:
+        """As `pulumi config set --secret --path` takes it."""
+        return f"berth:secrets.{self.name}"
+
+    def generate(self) -> str:
+        """A new strong value."""
+        return "".join(secrets.choice(_ALPHABET) for _ in range(max(self.generated_length, self.min_length)))
+
+
+def missing(requests: Iterable[SecretRequest], given: Mapping[str, object]) -> list[SecretRequest]:
+    """The requests that nothing was given for."""
+    return [request for request in requests if not given.get(request.name)]
+
+
+def problems(requests: Iterable[SecretRequest], given: Mapping[str, object]) -> list[Problem]:
+    """Secrets that are missing, too short, not text, or that no system asks for."""
+    found = []
+    known = {request.name: request for request in requests}
+    for name, request in known.items():
+        path, value = request.config_path, given.get(name)
+        if not value:
+            fix = f"pulumi config set --secret --path {path}"
+            found.append(Problem(path, f"required ({request.purpose}), but not set; set it with `{fix}`"))
+        elif not isinstance(value, str):
+            found.append(Problem(path, "allowed: text"))
+        elif len(value) < request.min_length:
+            found.append(
+                Problem(
+                    path, f"allowed: at least {request.min_length} characters", f"{len(value)} characters"
+                )
+            )
+    for name in sorted(set(given) - set(known)):
+        allowed = ", ".join(known) or "none"
+        found.append(
+            Problem(f"berth:secrets.{name}", f"no chosen system has such a secret; known: {allowed}")
+        )
+    return found
