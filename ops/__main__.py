@@ -12,7 +12,9 @@ from ops.places import ROOT
 def main() -> int:
     """Runs the verb; a user's error ends in two lines, a defect keeps its traceback."""
     # ./berth put the project on the path for `-m ops`; the programs that we start find their own way.
-    paths = [path for path in os.environ.pop("PYTHONPATH", "").split(os.pathsep) if path and path != str(ROOT)]
+    paths = [
+        path for path in os.environ.pop("PYTHONPATH", "").split(os.pathsep) if path and path != str(ROOT)
+    ]
     if paths:
         os.environ["PYTHONPATH"] = os.pathsep.join(paths)
 
@@ -29,7 +31,9 @@ def main() -> int:
 
         if error.errno != errno.ENOSPC:
             raise
-        sys.stderr.write(f"error: the disk is full: {error.filename or error}\n  fix: free some space, then run it again\n")
+        sys.stderr.write(
+            f"error: the disk is full: {error.filename or error}\n  fix: free some space, then run it again\n"
+        )
         return 1
     except KeyboardInterrupt:
         sys.stderr.write("\nstopped\n  fix: run the same command again; it goes on from where it was\n")

@@ -6,7 +6,9 @@ import hashlib
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ops import apt, places
 from ops.engine import Engine
@@ -15,23 +17,29 @@ from ops.hold import hold
 from ops.places import ROOT
 from ops.progress import say, step
 from ops.project import StackFile
+from stacks import content
 
 FOLDER = ROOT / "workloads" / "base"
 
 
 def wanted(stack: StackFile) -> str | None:
     """The base that the stack's local images stand on; None when its images come from elsewhere."""
+    return content.base_image(ROOT / "workloads") if _chooses_local(stack.config) else None
+
+
+def _chooses_local(settings: Any) -> bool:
+    """Whether `source: local` stands anywhere: for all images, or for those of one service."""
+    if isinstance(settings, dict):
+        return settings.get("source") == "local" or any(map(_chooses_local, settings.values()))
+    return isinstance(settings, list) and any(map(_chooses_local, settings))
+
+
+def _mirror(stack: StackFile) -> dict[str, str]:
+    """The Debian mirror of `berth:images.build.apt`, as build.sh takes it."""
     images = stack.config.get("images")
-    source = images.get("source") if isinstance(images, dict) else images
-    return f"berth/base:{key()}" if source == "local" else None
-
-
-def key() -> str:
-    """Names the base by what it is made from: the folder's files."""
-    digest = hashlib.sha256()
-    for path in sorted(FOLDER.iterdir()):
-        digest.update(f"{path.name}\0".encode() + path.read_bytes() + b"\0")
-    return digest.hexdigest()[:12]
+    build = images.get("build") if isinstance(images, dict) else None
+    apt_mirror = build.get("apt") if isinstance(build, dict) else None
+    return {"APT_MIRROR": str(apt_mirror)} if apt_mirror else {}
 
 
 def archive(tag: str) -> Path:
@@ -39,10 +47,12 @@ def archive(tag: str) -> Path:
     return places.cache() / "base" / f"{tag.rpartition(':')[2]}.tar"
 
 
-def ensure(engine: Engine, tag: str) -> None:
-    """Makes `tag` exist on the engine: already there, imported from the cache, or built first."""
+def ensure(engine: Engine, stack: StackFile) -> None:
+    """Makes the stack's base exist on the engine: already there, imported from the cache, or built first."""
     from docker.errors import ImageNotFound
 
+    if (tag := wanted(stack)) is None:
+        return
     client = engine.client()
     try:
         try:
@@ -54,7 +64,7 @@ def ensure(engine: Engine, tag: str) -> None:
         with hold(places.data() / "locks" / f"base-{name}.lock", doing="importing the base image", wait=True):
             if client.images.list(name=tag):
                 return
-            rootfs = _rootfs(tag)
+            rootfs = _rootfs(tag, _mirror(stack))
             with step(f"Importing {tag} ({rootfs.stat().st_size >> 20} MiB)"), rootfs.open("rb") as stream:
                 repository, _, version = tag.partition(":")
                 changes = [line for line in (FOLDER / "changes").read_text().splitlines() if line.strip()]
@@ -64,7 +74,7 @@ def ensure(engine: Engine, tag: str) -> None:
         client.close()
 
 
-def _rootfs(tag: str) -> Path:
+def _rootfs(tag: str, mirror: Mapping[str, str]) -> Path:
     path = archive(tag)
     with hold(path.with_suffix(".lock"), doing="building the base image", wait=True):
         if path.exists():
@@ -85,6 +95,7 @@ def _rootfs(tag: str) -> Path:
                 stderr=subprocess.STDOUT,
                 text=True,
                 errors="replace",
+                env={**os.environ, **mirror},
             )
             if done.returncode:
                 say("\n".join(done.stdout.splitlines()[-25:]))

@@ -77,11 +77,17 @@ def run(command: list[str | Path], *, fix: str) -> None:
     environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     environment.pop("PYTHONPATH", None)
     done = subprocess.run(
-        [str(word) for word in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        [str(word) for word in command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
     )
     if done.returncode:
         sys.stderr.write(done.stdout)
-        raise BootstrapError(f"`{Path(str(command[0])).name}` failed with exit code {done.returncode}\n  fix: {fix}")
+        raise BootstrapError(
+            f"`{Path(str(command[0])).name}` failed with exit code {done.returncode}\n  fix: {fix}"
+        )
 
 
 def ready(venv: Path, root: Path, lock: str) -> bool:
@@ -111,7 +117,9 @@ def pip_index() -> dict[str, str]:
     found = {}
     if missing:
         # One `section.key='value'` a line; pip itself merges its files and PIP_* for us.
-        asked = subprocess.run([sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True)
+        asked = subprocess.run(
+            [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True
+        )
         settings = dict(line.split("=", 1) for line in asked.stdout.splitlines() if "=" in line)
         for variable, key in missing.items():
             for section in ("install", ":env:", "global"):
@@ -162,13 +170,28 @@ def make(root: Path, venv: Path, lock: str) -> None:
         if not usable:
             run([uv, "venv", "--quiet", "--no-project", "--python", sys.executable, venv], fix=network)
         run(
-            [uv, "pip", "sync", "--quiet", "--require-hashes", "--python", venv / "bin" / "python", root / lock],
+            [
+                uv,
+                "pip",
+                "sync",
+                "--quiet",
+                "--require-hashes",
+                "--python",
+                venv / "bin" / "python",
+                root / lock,
+            ],
             fix=network,
         )
     else:
         if not usable:
-            run([sys.executable, "-m", "venv", venv], fix="free disk space, or install uv, then run ./berth again")
-        run([venv / "bin" / "python", "-m", "pip", "install", "--require-hashes", "-r", root / lock], fix=network)
+            run(
+                [sys.executable, "-m", "venv", venv],
+                fix="free disk space, or install uv, then run ./berth again",
+            )
+        run(
+            [venv / "bin" / "python", "-m", "pip", "install", "--require-hashes", "-r", root / lock],
+            fix=network,
+        )
     fresh = venv / ".berth.new"
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()

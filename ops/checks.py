@@ -88,7 +88,9 @@ def provide_programs() -> None:
         )
     apt.install(*packages, why="the tests start them")
     if gone := [program for program in missing if not _which(program)]:
-        raise UserError(f"still missing after the installation: {', '.join(gone)}", fix="install them by hand")
+        raise UserError(
+            f"still missing after the installation: {', '.join(gone)}", fix="install them by hand"
+        )
 
 
 def _which(program: str) -> bool:

@@ -36,17 +36,25 @@ def _document(content: Any) -> None:
 @app.command()
 def setup(stack: StackName = DEV) -> None:
     """Make everything that `up` needs and change nothing else: toolchain, Docker engine, base image, state."""
+    from ops import toolchain
     from ops.stack import open_stack
 
     opened = open_stack(stack)
-    say(f"ready: {opened.toolchain.origin}; {opened.engine.origin if opened.engine else 'no Docker engine needed yet'}")
+    docker = (
+        f"the Docker engine at {opened.engine.host}"
+        if opened.engine
+        else "no Docker engine (none is needed here)"
+    )
+    say(f"ready: {toolchain.origin(opened.toolchain)}, {docker}; next: ./berth up -s {stack}")
 
 
 @app.command()
 def preview(
     stack: StackName = DEV,
     json_: Json = False,
-    expect_no_changes: Annotated[bool, typer.Option("--expect-no-changes", help="Fail when there are any.")] = False,
+    expect_no_changes: Annotated[
+        bool, typer.Option("--expect-no-changes", help="Fail when there are any.")
+    ] = False,
 ) -> None:
     """Show what `up` would do. Policies run; nothing is changed."""
     from ops.stack import open_stack
@@ -80,9 +88,11 @@ def up(stack: StackName = DEV, yes: Yes = False, json_: Json = False) -> None:
         if ask:
             opened.run("preview", to=to)
             if not typer.confirm(f"Apply these changes to stack {stack}?", err=True):
-                raise UserError("nothing was changed", fix=f"./berth up -s {stack} --yes applies without asking")
+                raise UserError(
+                    "nothing was changed", fix=f"./berth up -s {stack} --yes applies without asking"
+                )
         opened.run("up", "--yes", *(["--skip-preview"] if ask else []), to=to)
-    urls = opened.urls()
+    urls = opened.outputs().urls
     for url in urls.values():
         health.wait_until_healthy(url)
     seconds = round(time.monotonic() - began, 1)
@@ -92,7 +102,10 @@ def up(stack: StackName = DEV, yes: Yes = False, json_: Json = False) -> None:
     say("")
     for system, url in urls.items():
         sys.stdout.write(f"{system} is up and answers: {url}\n")
-    say(f"({seconds:.0f} s)  next: ./berth status -s {stack}" + "".join(f"   curl {url}/health" for url in urls.values()))
+    say(
+        f"({seconds:.0f} s)  next: ./berth status -s {stack}"
+        + "".join(f"   curl {url}/health" for url in urls.values())
+    )
 
 
 @app.command()
@@ -167,7 +180,9 @@ def schema() -> None:
 
 @app.command()
 def lock(
-    upgrade: Annotated[bool, typer.Option("--upgrade", help="Take newer versions where pyproject.toml allows.")] = False,
+    upgrade: Annotated[
+        bool, typer.Option("--upgrade", help="Take newer versions where pyproject.toml allows.")
+    ] = False,
 ) -> None:
     """Renew requirements.lock and requirements-dev.lock from pyproject.toml."""
     from ops import locks

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ops import apt, base_image, engine, passphrase, places, toolchain
 from ops.errors import UserError
 from ops.progress import say
-from ops.project import StackFile
+from ops.project import StackFile, WantedHost
 
 SPACE = 5 << 30  # bytes: CLI 160 MB, Go's caches 2 GB, base and images 1.5 GB, and room to work
 
@@ -68,22 +68,26 @@ def _toolchain() -> Finding:
     except UserError as error:
         return Finding("Pulumi", "missing", error.cause, error.fix)
     if found is None:
-        return Finding("Pulumi", "later", "not on PATH; the first run builds the CLI from its Go modules (7 minutes)")
-    return Finding("Pulumi", "ok", f"{found.origin} ({found.program})")
+        return Finding(
+            "Pulumi", "later", "not on PATH; the first run builds the CLI from its Go modules (7 minutes)"
+        )
+    return Finding("Pulumi", "ok", f"{toolchain.origin(found)} ({found.pulumi})")
 
 
 def _engine(file: StackFile) -> Finding:
     try:
         wanted = file.host
     except UserError:
-        wanted = engine.WantedHost()
+        wanted = WantedHost()
     if wanted.kind == "ecs":
         return Finding("Docker engine", "ok", "none needed here: the stack makes its own machine")
     try:
         found = engine.reachable(wanted)
     except UserError as error:
         if engine.existing(wanted).host == engine.DEFAULT_HOST and apt.usable():
-            return Finding("Docker engine", "later", "none answers; the first up installs and starts Debian's")
+            return Finding(
+                "Docker engine", "later", "none answers; the first up installs and starts Debian's"
+            )
         return Finding("Docker engine", "missing", error.cause, error.fix)
     client = found.client()
     try:
@@ -123,7 +127,9 @@ def _passphrase(file: StackFile) -> Finding:
     if path.exists():
         mode = path.stat().st_mode & 0o777
         if mode & 0o077:
-            return Finding("passphrase", "missing", f"{path} can be read by others (mode {mode:o})", f"chmod 600 {path}")
+            return Finding(
+                "passphrase", "missing", f"{path} can be read by others (mode {mode:o})", f"chmod 600 {path}"
+            )
         return Finding("passphrase", "ok", str(path))
     return Finding("passphrase", "later", f"the first up generates one in {path}")
 
@@ -132,7 +138,9 @@ def _disk() -> Finding:
     free = shutil.disk_usage(places.ROOT).free
     found = f"{free >> 30} GiB free"
     if free < SPACE:
-        return Finding("disk space", "missing", found, f"free some: {SPACE >> 30} GiB are needed the first time")
+        return Finding(
+            "disk space", "missing", found, f"free some: {SPACE >> 30} GiB are needed the first time"
+        )
     return Finding("disk space", "ok", found)
 
 

@@ -95,11 +95,16 @@ def address(wanted: WantedHost) -> tuple[str, str]:
 def _context() -> tuple[str, str] | None:
     folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     try:
-        name = os.environ.get("DOCKER_CONTEXT") or json.loads((folder / "config.json").read_text())["currentContext"]
+        name = (
+            os.environ.get("DOCKER_CONTEXT")
+            or json.loads((folder / "config.json").read_text())["currentContext"]
+        )
         if name == "default":
             return None
         meta = folder / "contexts" / "meta" / hashlib.sha256(name.encode()).hexdigest() / "meta.json"
-        return str(json.loads(meta.read_text())["Endpoints"]["docker"]["Host"]), f"the docker context {name!r}"
+        return str(
+            json.loads(meta.read_text())["Endpoints"]["docker"]["Host"]
+        ), f"the docker context {name!r}"
     except (OSError, ValueError, KeyError):
         return None
 
@@ -159,7 +164,8 @@ def reachable(wanted: WantedHost = WantedHost()) -> Engine:
     engine = existing(wanted)
     if (reason := answers(engine)) is not None:
         raise UserError(
-            f"no Docker engine answers at {engine.host} ({engine.origin}): {reason}", fix=ways_out(engine.host)
+            f"no Docker engine answers at {engine.host} ({engine.origin}): {reason}",
+            fix=ways_out(engine.host),
         )
     return engine
 
@@ -185,7 +191,9 @@ def _start(engine: Engine) -> int | None:
         with step("Starting the Docker engine (systemctl start docker)"):
             done = subprocess.run(["systemctl", "start", "docker"], capture_output=True, text=True)
             if done.returncode:
-                raise UserError(f"systemd could not start docker: {done.stderr.strip()}", fix="see `journalctl -u docker`")
+                raise UserError(
+                    f"systemd could not start docker: {done.stderr.strip()}", fix="see `journalctl -u docker`"
+                )
             _wait(engine, None)
         say("  it goes on running; stop it with: systemctl stop docker docker.socket")
         return None

@@ -6,24 +6,29 @@ import os
 import shlex
 from collections.abc import Mapping
 
-from ops import backend, engine, passphrase
+from typing import TYPE_CHECKING
+
+from ops import backend, engine, passphrase, toolchain
 from ops.places import ROOT
 from ops.project import StackFile
-from ops.toolchain import Toolchain
+
+if TYPE_CHECKING:
+    from offline.toolchain import Toolchain
 
 
-def variables(stack: StackFile, *, program: Toolchain, host: str | None, create: bool = True) -> dict[str, str]:
+def variables(
+    stack: StackFile, *, program: Toolchain, host: str | None, create: bool = True
+) -> dict[str, str]:
     """What differs from the present environment.
 
-    program: the `pulumi` in use. host: the Docker engine's address, unless the stack names it itself. create: make the passphrase and the state folder when they are missing.
+    program: the Pulumi in use. host: the Docker engine's address, unless the stack names it itself. create: make the passphrase and the state folder when they are missing.
     """
     found = {
-        "PATH": program.path,
         "PULUMI_STACK": stack.name,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         # Any flag has such a variable: policies run in every preview and up, also one typed by hand.
         "PULUMI_OPTION_POLICY_PACK": str(ROOT / "policies"),
-        **program.variables,
+        **toolchain.variables(program),
         **backend.variables(create=create),
         **passphrase.variables(stack, create=create),
     }
@@ -35,5 +40,7 @@ def variables(stack: StackFile, *, program: Toolchain, host: str | None, create:
 def exports(found: Mapping[str, str]) -> str:
     """The lines for eval; only what the shell does not have yet."""
     return "".join(
-        f"export {name}={shlex.quote(value)}\n" for name, value in sorted(found.items()) if os.environ.get(name) != value
+        f"export {name}={shlex.quote(value)}\n"
+        for name, value in sorted(found.items())
+        if os.environ.get(name) != value
     )

@@ -49,7 +49,7 @@ RULES = (
         r"created by (?P<user>\S+)@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<at>\S+)",
         "stack {stack} is locked by another Pulumi run: {user}@{host}, pid {pid}, since {at}",
         "wait until it ends; if that process is certainly dead (`ps -p {pid}` on {host}), run "
-        "`pulumi cancel --stack {stack}` after eval \"$(./berth env)\"",
+        '`pulumi cancel --stack {stack}` after eval "$(./berth env)"',
     ),
     _rule(
         r"protected.{0,200}cannot be deleted|unable to delete resource .{0,200}as it is currently marked for protection",
@@ -84,17 +84,22 @@ def explain(output: str, *, command: str, stack: str, code: int) -> UserError:
     cause, fix = first_error(text)
     return UserError(
         cause or f"`pulumi {command}` failed with exit code {code}",
-        fix=fix or f"correct what is named above, then run ./berth {command} again; what was finished is recorded",
+        fix=fix
+        or f"correct what is named above, then run ./berth {command} again; what was finished is recorded",
     )
 
 
 def first_error(text: str) -> tuple[str | None, str | None]:
     """The first error line that says something, and the `fix:` line that belongs to it."""
     lines = text.splitlines()
-    errors = [(index, match["text"].strip()) for index, line in enumerate(lines) if (match := _ERROR.match(line))]
+    errors = [
+        (index, match["text"].strip()) for index, line in enumerate(lines) if (match := _ERROR.match(line))
+    ]
     telling: Callable[[str], bool] = lambda words: not any(vague in words for vague in _VAGUE)  # noqa: E731
     for index, words in errors:
         if telling(words):
-            following = next((m["text"].strip() for line in lines[index + 1 : index + 12] if (m := _FIX.match(line))), None)
+            following = next(
+                (m["text"].strip() for line in lines[index + 1 : index + 12] if (m := _FIX.match(line))), None
+            )
             return words, following
     return (errors[0][1], None) if errors else (None, None)

@@ -17,7 +17,9 @@ def wait_until_healthy(url: str, *, deadline: float = DEADLINE) -> None:
     """Asks `{url}/health` until it answers 2xx. Raises UserError with the last answer after `deadline` seconds."""
     address = url.rstrip("/") + "/health"
     end = time.monotonic() + deadline
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # our own host is not behind a proxy
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({})
+    )  # our own host is not behind a proxy
     while True:
         try:
             with opener.open(address, timeout=5):

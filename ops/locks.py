@@ -25,7 +25,9 @@ def renew(*, upgrade: bool) -> None:
         "requirements-dev.lock": ["--group", "dev", "-c", "requirements.lock", *newer],
     }.items():
         with step(f"Renewing {lock}"):
-            done = subprocess.run([uv, *_COMPILE, *extra, "-o", lock], cwd=ROOT, capture_output=True, text=True)
+            done = subprocess.run(
+                [uv, *_COMPILE, *extra, "-o", lock], cwd=ROOT, capture_output=True, text=True
+            )
         if done.returncode:
             raise UserError(
                 f"{lock} could not be renewed: {done.stderr.strip()}",

@@ -52,4 +52,6 @@ def _generate(path: Path) -> None:
         return
     finally:
         part.unlink()
-    say(f"A passphrase for this machine's stacks was generated: {path} (back it up; without it their secrets are lost)")
+    say(
+        f"A passphrase for this machine's stacks was generated: {path} (back it up; without it their secrets are lost)"
+    )

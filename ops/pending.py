@@ -60,7 +60,9 @@ def heal(pulumi: Pulumi, engine: Engine) -> None:
     interrupted = read(pulumi.capture("stack", "export", "--stack", pulumi.stack))
     if not interrupted:
         return
-    say(f"The last run was interrupted during {len(interrupted)} operation(s); looking what became of them ...")
+    say(
+        f"The last run was interrupted during {len(interrupted)} operation(s); looking what became of them ..."
+    )
     adopted: list[str] = []
     client = engine.client()
     try:
@@ -76,8 +78,15 @@ def heal(pulumi: Pulumi, engine: Engine) -> None:
             elif entry.type in ADOPTED:
                 for found in getattr(client, ADOPTED[entry.type]).list(filters={"name": name}):
                     if found.name == name and ours(wanted_labels(entry.inputs), found.attrs.get("Labels")):
-                        say(f"  {ADOPTED[entry.type].removesuffix('s')} {name}: was created, taken into the state")
-                        adopted += ["--import-pending-creates", entry.urn, "--import-pending-creates", str(found.id)]
+                        say(
+                            f"  {ADOPTED[entry.type].removesuffix('s')} {name}: was created, taken into the state"
+                        )
+                        adopted += [
+                            "--import-pending-creates",
+                            entry.urn,
+                            "--import-pending-creates",
+                            str(found.id),
+                        ]
     finally:
         client.close()
     pulumi.capture(

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 
 TICK = 10.0  # seconds between signs of life where there is no terminal
 
@@ -60,3 +61,37 @@ def _lines(title: str, started: float) -> Iterator[None]:
     finally:
         done.set()
         ticker.join()
+
+
+class Reporter:
+    """Shows work that reports on itself, `reporter(text, seconds)` about once a second."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._shown = 0.0
+        self._last = 0.0
+
+    def __enter__(self) -> Reporter:
+        return self
+
+    def __call__(self, text: str, seconds: float) -> None:
+        self._last = seconds
+        if sys.stderr.isatty():
+            sys.stderr.write(f"\r\033[K{text} ({seconds:.0f} s)")
+            sys.stderr.flush()
+            self._text = text
+        elif text != self._text:
+            self._text, self._shown = text, seconds
+            say(f"{text} ...")
+        elif seconds - self._shown >= TICK:
+            self._shown = seconds
+            say(f"  still at it: {text} ({seconds:.0f} s)")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
+    ) -> None:
+        if not self._text:
+            return
+        if sys.stderr.isatty():
+            sys.stderr.write("\r\033[K")
+        say(f"{self._text}: {'failed' if kind else 'done'} after {self._last:.0f} s")

@@ -19,7 +19,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(
-            f"{path.name} cannot be read: {error}", fix=f"restore it (git checkout {path.name}) or correct its mode"
+            f"{path.name} cannot be read: {error}",
+            fix=f"restore it (git checkout {path.name}) or correct its mode",
         ) from None
     try:
         content = yaml.safe_load(text)
@@ -28,7 +29,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "not YAML"
         raise UserError(
-            f"{path.name}{where}: {problem}", fix=f"correct that line, or restore the file (git checkout {path.name})"
+            f"{path.name}{where}: {problem}",
+            fix=f"correct that line, or restore the file (git checkout {path.name})",
         ) from None
     if content is None:
         return {}
@@ -77,9 +79,14 @@ class StackFile:
         config = self.content.get("config") or {}
         if not isinstance(config, dict):
             raise UserError(
-                f"{self.path.name}: `config` must be a mapping of settings", fix="indent the settings below `config:`"
+                f"{self.path.name}: `config` must be a mapping of settings",
+                fix="indent the settings below `config:`",
             )
-        return {key.removeprefix("berth:"): value for key, value in config.items() if str(key).startswith("berth:")}
+        return {
+            key.removeprefix("berth:"): value
+            for key, value in config.items()
+            if str(key).startswith("berth:")
+        }
 
     @property
     def host(self) -> WantedHost:
@@ -107,7 +114,9 @@ class StackFile:
 
 def stack_names(root: Path = ROOT) -> list[str]:
     """The stacks that have a file."""
-    return sorted(path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in root.glob("Pulumi.*.yaml"))
+    return sorted(
+        path.name.removeprefix("Pulumi.").removesuffix(".yaml") for path in root.glob("Pulumi.*.yaml")
+    )
 
 
 def project(root: Path = ROOT) -> dict[str, Any]:

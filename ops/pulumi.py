@@ -58,24 +58,28 @@ class Pulumi:
             raise explain(output, command=args[0], stack=self.stack, code=code)
         return output
 
-    def capture(self, *args: str) -> str:
-        """Runs a command quietly and returns its stdout. Raises UserError when it fails."""
-        process = self._start(list(args), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    def capture(self, *args: str, text: str | None = None) -> str:
+        """Runs a command quietly, with `text` as its input, and returns its stdout. Raises UserError when it fails."""
+        process = self._start(
+            list(args), stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.PIPE
+        )
         with _interrupts_go_to(process) as interrupted:
-            out, err = process.communicate()
+            out, err = process.communicate(text)
         if interrupted:
             raise UserError(f"`pulumi {args[0]}` was interrupted", fix="run the same command again", code=130)
         if process.returncode:
             raise explain(out + err, command=args[0], stack=self.stack, code=process.returncode)
         return str(out)
 
-    def _start(self, args: list[str], *, stdout: int, stderr: int) -> subprocess.Popen[str]:
+    def _start(
+        self, args: list[str], *, stdout: int, stderr: int, stdin: int = subprocess.DEVNULL
+    ) -> subprocess.Popen[str]:
         try:
             return subprocess.Popen(
                 [self.program, *args, "--non-interactive"],
                 cwd=ROOT,
                 env={**os.environ, **self.environment},
-                stdin=subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=stdout,
                 stderr=stderr,
                 text=True,

@@ -10,14 +10,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from ops import base_image, engine, environment, pending, places, secrets, toolchain
+from ops import base_image, engine, environment, pending, places, settings, toolchain
 from ops.errors import UserError
 from ops.hold import hold
 from ops.progress import say
 from ops.project import StackFile
 from ops.pulumi import Pulumi
+from stacks.outputs import StackOutputs
+
+if TYPE_CHECKING:
+    from offline.toolchain import Toolchain
 
 _LOCKED = re.compile(r"locked by another Pulumi run: \S+@(?P<host>\S+), pid (?P<pid>\d+)")
 
@@ -28,7 +32,7 @@ class Stack:
 
     file: StackFile
     pulumi: Pulumi
-    toolchain: toolchain.Toolchain
+    toolchain: Toolchain
     engine: engine.Engine | None
 
     @property
@@ -39,10 +43,15 @@ class Stack:
         """Opens the stack's state; makes it the first time."""
         self.pulumi.capture("stack", "select", self.name, "--create")
 
-    def outputs(self) -> dict[str, Any]:
-        """The stack's outputs; secret ones stay masked."""
-        outputs: dict[str, Any] = json.loads(self.pulumi.capture("stack", "output", "--json", "--stack", self.name))
-        return outputs
+    def outputs(self) -> StackOutputs:
+        """What the stack exports. Raises UserError when it exports something else, or nothing yet."""
+        raw = json.loads(self.pulumi.capture("stack", "output", "--json", "--stack", self.name))
+        try:
+            return StackOutputs.parse(raw)
+        except (KeyError, TypeError):
+            raise UserError(
+                f"stack {self.name} has no outputs that this version of berth reads", fix=f"./berth up -s {self.name}"
+            ) from None
 
     def export(self) -> dict[str, Any]:
         """The recorded state."""
@@ -65,8 +74,12 @@ class Stack:
     def alone(self, doing: str) -> Iterator[None]:
         """Refuses to start while another berth changes the same stack."""
         where = os.environ.get("PULUMI_BACKEND_URL") or self.pulumi.environment.get("PULUMI_BACKEND_URL", "")
-        key = "".join(character if character.isalnum() else "-" for character in f"{where}-{self.name}")[-120:]
-        with hold(places.data() / "locks" / f"stack{key}.lock", doing=f"{doing} of stack {self.name}", wait=False):
+        key = "".join(character if character.isalnum() else "-" for character in f"{where}-{self.name}")[
+            -120:
+        ]
+        with hold(
+            places.data() / "locks" / f"stack{key}.lock", doing=f"{doing} of stack {self.name}", wait=False
+        ):
             yield
 
     def heal(self) -> None:
@@ -81,6 +94,8 @@ def open_stack(name: str, *, ready: bool = True) -> Stack:
     ready: also make what a run needs: a Docker engine, the base image, the stack's state and its secrets.
     """
     file = StackFile(name)
+    if ready:
+        settings.check(file)
     wanted = file.host
     found = toolchain.find()
     docker = None
@@ -90,15 +105,15 @@ def open_stack(name: str, *, ready: bool = True) -> Stack:
     variables = environment.variables(file, program=found, host=host)
     stack = Stack(
         file=file,
-        pulumi=Pulumi(program=str(found.program), environment=variables, stack=name),
+        pulumi=Pulumi(program=str(found.pulumi), environment=variables, stack=name),
         toolchain=found,
         engine=docker,
     )
     if ready:
-        if docker is not None and (tag := base_image.wanted(file)):
-            base_image.ensure(docker, tag)
+        if docker is not None:
+            base_image.ensure(docker, file)
         stack.select()
-        secrets.ensure(stack.file, stack.pulumi)
+        settings.ensure_secrets(stack.file, stack.pulumi)
     return stack
 
 
