@@ -1,0 +1,37 @@
+"""`python -m bench [WHAT ...]`: measures, prints ratios, and exits with 1 where a goal is missed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from bench import gateway, scale
+from bench.result import Result, markdown
+
+MEASUREMENTS: Final[dict[str, Callable[[], list[Result]]]] = {
+    "preview": gateway.preview,
+    "up": gateway.up,
+    "memory": scale.memory,
+    "scale": scale.preview,
+}
+
+
+def main() -> int:
+    """Run the chosen measurements, all by default."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "what", nargs="*", choices=[*MEASUREMENTS, []], help=f"of {', '.join(MEASUREMENTS)}; all by default"
+    )
+    chosen = parser.parse_args().what or list(MEASUREMENTS)
+    results = []
+    for name in chosen:
+        print(f"measuring {name} ...", file=sys.stderr, flush=True)
+        results += MEASUREMENTS[name]()
+    print(markdown(results), end="")
+    return 0 if all(result.met for result in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""The gateway: its preview against an empty one, its `up` against the same containers made by hand."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import yaml
+
+from bench import reference
+from bench.programs import EMPTY
+from bench.result import Result, alternate
+from bench.workspace import ROOT, Workspace, workspace
+
+
+def preview(rounds: int = 5) -> list[Result]:
+    """The first preview of the gateway against one of an empty program; policies on both sides or on none."""
+    results = []
+    with workspace(EMPTY) as empty, gateway() as system:
+        for policies in (False, True):
+            floor, ours = alternate(
+                [
+                    lambda p=policies: empty.run("preview", policies=p).seconds,  # type: ignore[misc]
+                    lambda p=policies: system.run("preview", policies=p).seconds,  # type: ignore[misc]
+                ],
+                rounds,
+            )
+            what = "with policies on both sides" if policies else "without policies"
+            detail = f"gateway {ours:.2f} s, empty {floor:.2f} s, median of {rounds}"
+            results.append(Result(f"preview of the gateway, {what}", ours / floor, "x", 1.3, detail))
+    return results
+
+
+def up(rounds: int = 3) -> list[Result]:
+    """`up` of the gateway, images present, against the same containers made with the Docker SDK."""
+    with gateway() as system:
+        system.run("up", "--yes", "--skip-preview")  # builds what is missing, and shows what to make by hand
+        plan = reference.read(system.state())
+        system.run("destroy", "--yes", "--skip-preview")
+
+        def ours(*flags: str) -> float:
+            taken = system.run("up", "--yes", *flags, policies=True).seconds
+            system.run("destroy", "--yes", "--skip-preview")
+            return taken
+
+        whole, apply, floor = alternate(
+            [ours, lambda: ours("--skip-preview"), lambda: reference.create(plan)], rounds
+        )
+    detail = f"SDK {floor:.2f} s, median of {rounds}, with policies"
+    return [
+        Result("up of the gateway, preview included", whole / floor, "x", 1.5, f"up {whole:.2f} s, {detail}"),
+        Result("up --skip-preview of the gateway", apply / floor, "x", None, f"up {apply:.2f} s, {detail}"),
+    ]
+
+
+@contextmanager
+def gateway() -> Iterator[Workspace]:
+    """The gateway of the dev stack, on a loopback port of its own and with a network of its own."""
+    settings = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text(encoding="utf-8"))
+    config = {key: value for key, value in settings["config"].items() if key != "berth:secrets"}
+    system = config.get("berth:gateway") or {}
+    system["gateway"] = {**system.get("gateway", {}), "port": _free_port(), "address": "127.0.0.1"}
+    system["network"] = {**system.get("network", {}), "name": "berth-bench"}
+    config["berth:gateway"] = system
+    with workspace() as bench:
+        known = yaml.safe_load(bench.config.read_text(encoding="utf-8")) if bench.config.exists() else {}
+        bench.config.write_text(yaml.safe_dump({**(known or {}), "config": config}), encoding="utf-8")
+        bench.run("config", "set", "--secret", "--path", "berth:secrets.aliyun_access_key", "bench-only-key")
+        yield bench
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

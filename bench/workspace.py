@@ -1,0 +1,129 @@
+"""A Pulumi project and state of our own, run with the toolchain that ./berth uses."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from bench.process import peak_memory
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+POLICIES: Final = ROOT / "policies"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished command. `peak`: the largest resident size of the watched process in bytes, else 0."""
+
+    seconds: float
+    peak: int
+    output: str
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """One stack of one program.
+
+    folder: the project. environment: for `pulumi`. config: the stack's file.
+    """
+
+    folder: Path
+    environment: Mapping[str, str]
+    config: Path
+    stack: str = "bench"
+    _flags: tuple[str, ...] = field(default=("--non-interactive", "--color", "never"))
+
+    def run(self, *args: str, policies: bool = False, watch: str = "") -> Run:
+        """Run `pulumi ARGS` to its end and time it; raises RuntimeError with the output where it fails.
+
+        policies: with the policy pack. watch: record the memory of the child process with it in its command.
+        """
+        pack = ("--policy-pack", str(POLICIES)) if policies else ()
+        config = ("--config-file", str(self.config))
+        command = ["pulumi", *args, *pack, *config, "--stack", self.stack, *self._flags]
+        began = time.perf_counter()
+        with tempfile.TemporaryFile("w+") as out:
+            process = subprocess.Popen(
+                command,
+                cwd=self.folder,
+                env=dict(self.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+            )
+            peak = peak_memory(process, watch) if watch else 0
+            code = process.wait()
+            seconds = time.perf_counter() - began
+            out.seek(0)
+            output = out.read()
+        if code:
+            raise RuntimeError(f"`{' '.join(command)}` failed with {code}:\n{output}")
+        return Run(seconds, peak, output)
+
+    def state(self) -> list[dict[str, Any]]:
+        """The stack's resources in the order of their creation, secrets in the clear."""
+        command = ["pulumi", "stack", "export", "--show-secrets", "--stack", self.stack]
+        done = subprocess.run(
+            command, cwd=self.folder, env=dict(self.environment), capture_output=True, text=True, check=True
+        )
+        resources: list[dict[str, Any]] = json.loads(done.stdout)["deployment"].get("resources", [])
+        return resources
+
+
+def toolchain() -> dict[str, str]:
+    """The environment that `./berth env` prints, without its stack, state and policy pack."""
+    shell = f'eval "$({ROOT}/berth env)" && env -0'
+    done = subprocess.run(["sh", "-c", shell], cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode or "\0" not in done.stdout:
+        raise RuntimeError(f"./berth env failed; ./berth doctor tells why:\n{done.stderr}")
+    found = dict(line.partition("=")[::2] for line in done.stdout.split("\0") if line)
+    for name in ("PULUMI_STACK", "PULUMI_OPTION_POLICY_PACK", "PULUMI_CONFIG_PASSPHRASE_FILE"):
+        found.pop(name, None)
+    return found
+
+
+@contextmanager
+def workspace(program: str | None = None, **variables: str) -> Iterator[Workspace]:
+    """A stack with an empty state; destroyed and removed at the end.
+
+    program: the text of its __main__.py; None for the repository's own. variables: more of its environment.
+    """
+    place = Path(tempfile.mkdtemp(prefix="berth-bench-"))
+    folder = ROOT if program is None else place
+    if program is not None:
+        project = {
+            "name": "bench",
+            "runtime": {"name": "python", "options": {"toolchain": "uv", "virtualenv": str(ROOT / ".venv")}},
+        }
+        (place / "Pulumi.yaml").write_text(json.dumps(project), encoding="utf-8")
+        (place / "__main__.py").write_text(program, encoding="utf-8")
+    (place / "state").mkdir()
+    environment = {
+        **os.environ,
+        **toolchain(),
+        "PULUMI_BACKEND_URL": (place / "state").as_uri(),
+        "PULUMI_CONFIG_PASSPHRASE": "bench",
+        "PULUMI_SKIP_UPDATE_CHECK": "true",
+        **variables,
+    }
+    bench = Workspace(folder, environment, place / "stack.yaml")
+    try:
+        bench.run("stack", "init", "--no-select")
+        yield bench
+        bench.run("destroy", "--yes", "--skip-preview")
+    except BaseException:
+        # What was made must go, and the first error must stay the one that is told.
+        with suppress(RuntimeError):
+            bench.run("destroy", "--yes", "--skip-preview")
+        raise
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
