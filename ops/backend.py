@@ -21,7 +21,9 @@ def variables(*, create: bool) -> dict[str, str]:
 
 
 def _logged_in() -> bool:
-    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    home = Path(
+        os.environ.get("PULUMI_CREDENTIALS_PATH") or os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi"
+    )
     try:
         return bool(json.loads((home / "credentials.json").read_text())["current"])
     except (OSError, ValueError, KeyError):

@@ -63,6 +63,7 @@ def step(title: str) -> Iterator[None]:
 @contextmanager
 def alone(path: Path) -> Iterator[None]:
     """One set-up at a time; the kernel releases the lock when its holder dies."""
+    path.parent.mkdir(exist_ok=True)
     with path.open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -210,7 +211,7 @@ def keep_superset(venv: Path, root: Path, lock: str) -> str:
 def main(root: Path, lock: str) -> int:
     venv = root / ".venv"
     try:
-        with alone(root / ".venv.lock"):
+        with alone(root / ".berth" / "setup.lock"):
             if ready(venv, root, lock):
                 return 0
             lock = keep_superset(venv, root, lock)

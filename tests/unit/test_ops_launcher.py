@@ -55,7 +55,11 @@ class Project:
         (self.bin / name).chmod(0o755)
 
     def run(
-        self, *args: str, cwd: Path | None = None, program: Path | None = None, env: Mapping[str, str] | None = None
+        self,
+        *args: str,
+        cwd: Path | None = None,
+        program: Path | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [program or self.root / "berth", *args],
@@ -153,7 +157,8 @@ def test_runs_from_another_folder_and_through_links(project: Project, tmp_path: 
 def test_two_launchers_at_once_set_up_once(project: Project) -> None:
     results: list[subprocess.CompletedProcess[str]] = []
     threads = [
-        threading.Thread(target=lambda: results.append(project.run("up", env={"UV_DELAY": "1"}))) for _ in range(2)
+        threading.Thread(target=lambda: results.append(project.run("up", env={"UV_DELAY": "1"})))
+        for _ in range(2)
     ]
     for thread in threads:
         thread.start()

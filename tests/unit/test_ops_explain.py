@@ -1,0 +1,59 @@
+"""What Pulumi prints when it fails, and the one cause and next step that a user gets."""
+
+import pytest
+
+from ops.explain import explain, first_error, plain
+
+LOCKED = """error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end or delete \
+the lock file with `pulumi cancel`.
+  file:///state/.pulumi/locks/organization/berth/dev/1.json: created by root@box (pid 4711) at 2026-01-02T03:04:05Z
+"""
+CONTAINER = """
+ +  docker:index:Container gateway-processor creating (2s) error: container app-1 is unhealthy
+ +  docker:index:Container gateway-processor **creating failed** error: container app-1 is unhealthy
+    pulumi:pulumi:Stack berth-dev running error: update failed
+Diagnostics:
+  pulumi:pulumi:Stack (berth-dev):
+    error: update failed
+
+  docker:index:Container (gateway-processor):
+    error: port 8010 is taken by container other-web
+      fix: stop it, or choose another port
+
+Resources:
+"""
+POLICY = """Policies:
+    berth-policies@v0.1.0 (local: policies)
+        - [mandatory]  public-ports  (docker:index/container:Container: db)
+          Only 8010, 80 and 443 may be published.
+"""
+
+
+@pytest.mark.parametrize(
+    ("output", "cause", "fix"),
+    [
+        ("error: incorrect passphrase", "the passphrase does not fit stack dev", "PULUMI_CONFIG_PASSPHRASE"),
+        ("error: passphrase must be set with PULUMI_...", "stack dev needs its passphrase", "PULUMI_CONFIG_PASSPHRASE"),
+        (LOCKED, "locked by another Pulumi run: root@box, pid 4711", "pulumi cancel --stack dev"),
+        ("error: write /x: no space left on device", "the disk is full", "docker system df"),
+        (CONTAINER, "port 8010 is taken by container other-web", "stop it, or choose another port"),
+        (POLICY, "a policy stopped `up`: public-ports", "as the policy says"),
+        ("something odd", "`pulumi up` failed with exit code 255", "./berth up"),
+    ],
+)
+def test_each_failure_has_a_cause_and_a_next_step(output: str, cause: str, fix: str) -> None:
+    error = explain(output, command="up", stack="dev", code=255)
+    assert cause in error.cause
+    assert fix in error.fix
+    assert "\n" not in error.fix
+
+
+def test_colours_do_not_hide_the_cause() -> None:
+    assert plain("\x1b[38;5;9merror: \x1b[0mno") == "error: no"
+    coloured = "\x1b[1m    \x1b[31merror:\x1b[0m image app:1 was not found"
+    assert explain(coloured, command="up", stack="dev", code=1).cause == "image app:1 was not found"
+
+
+def test_a_vague_error_is_taken_only_when_there_is_no_other() -> None:
+    assert first_error("error: update failed\n") == ("update failed", None)
+    assert first_error("") == (None, None)
