@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from decimal import Decimal
+from math import ceil
 from typing import Annotated, Any, ClassVar, Self
 from urllib.parse import urlsplit
 
@@ -82,7 +83,7 @@ class Duration(Unit):
     @property
     def whole_seconds(self) -> int:
         """Rounded up, for settings that Docker takes in seconds."""
-        return int(-(-self.seconds // 1))
+        return ceil(self.seconds)
 
     @property
     def docker(self) -> str:
