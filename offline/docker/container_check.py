@@ -14,16 +14,20 @@ from offline.docker.resource import UNKNOWN, CheckFailure
 Rule = Callable[[Any], str | None]
 
 
-def _pattern(pattern: str, allowed: str) -> Rule:
-    compiled = re.compile(pattern)
+def pattern(expression: str, allowed: str) -> Rule:
+    """The value matches; `allowed` says in words what does."""
+    compiled = re.compile(expression)
     return lambda value: None if compiled.search(str(value)) else f"'{value}' is not allowed: {allowed}"
 
 
-def _at_least(least: int) -> Rule:
+def at_least(least: int) -> Rule:
+    """The number is not below."""
     return lambda value: None if int(value) >= least else f"{value} is below {least}"
 
 
-def _parses(parse: Callable[[Any], Any]) -> Rule:
+def parses(parse: Callable[[Any], Any]) -> Rule:
+    """The function takes the value without a ValueError."""
+
     def rule(value: Any) -> str | None:
         try:
             parse(value)
@@ -34,7 +38,8 @@ def _parses(parse: Callable[[Any], Any]) -> Rule:
     return rule
 
 
-def _duration(value: Any) -> str | None:
+def duration(value: Any) -> str | None:
+    """A Go duration that is not negative."""
     try:
         return None if parse_duration(value) >= 0 else f"'{value}' is negative"
     except ValueError as error:
@@ -48,59 +53,62 @@ def _base64(value: str) -> None:
         raise ValueError("it is not base64") from None  # the value may be a secret
 
 
-_ABSOLUTE = _pattern(r"^(/|[a-zA-Z]:[\\/])", "an absolute path")
+_ABSOLUTE = pattern(r"^(/|[a-zA-Z]:[\\/])", "an absolute path")
 _NO_EMPTY: Rule = lambda value: "may not be empty" if value == "" else None  # noqa: E731
 
 # Path of a property, with [] for each element of a list, and its rule.
 RULES: dict[str, Rule] = {
     "command[]": _NO_EMPTY,
-    "restart": _pattern(r"^(no|on-failure|always|unless-stopped)$", "no, on-failure, always, unless-stopped"),
-    "memory": _at_least(0),
-    "memoryReservation": _at_least(0),
-    "memorySwap": _at_least(-1),
-    "shmSize": _at_least(0),
-    "cpuShares": _at_least(0),
-    "cpuPeriod": _at_least(0),
-    "cpuQuota": _at_least(0),
-    "cpuSet": _pattern(r"^\d+([,-]\d+)*$", "CPU numbers such as '0-2,4'"),
-    "cpus": _parses(parse_cpus),
-    "gpus": _parses(parse_gpus),
-    "cgroupnsMode": _pattern(r"^(private|host)?$", "private, host"),
-    "mounts[].type": _pattern(r"^(bind|volume|tmpfs)$", "bind, volume, tmpfs"),
-    "mounts[].bindOptions.propagation": _pattern(
+    "restart": pattern(r"^(no|on-failure|always|unless-stopped)$", "no, on-failure, always, unless-stopped"),
+    "memory": at_least(0),
+    "memoryReservation": at_least(0),
+    "memorySwap": at_least(-1),
+    "shmSize": at_least(0),
+    "cpuShares": at_least(0),
+    "cpuPeriod": at_least(0),
+    "cpuQuota": at_least(0),
+    "cpuSet": pattern(r"^\d+([,-]\d+)*$", "CPU numbers such as '0-2,4'"),
+    "cpus": parses(parse_cpus),
+    "gpus": parses(parse_gpus),
+    "cgroupnsMode": pattern(r"^(private|host)?$", "private, host"),
+    "mounts[].type": pattern(r"^(bind|volume|tmpfs)$", "bind, volume, tmpfs"),
+    "mounts[].bindOptions.propagation": pattern(
         r"^(private|rprivate|shared|rshared|slave|rslave)?$",
         "private, rprivate, shared, rshared, slave, rslave",
     ),
     "volumes[].containerPath": _ABSOLUTE,
     "volumes[].hostPath": _ABSOLUTE,
-    "volumes[].selinuxRelabel": _pattern(r"^[zZ]$", "z, Z"),
-    "uploads[].contentBase64": _parses(_base64),
-    "uploads[].permissions": _pattern(r"^0[0-7]{3}$", "four octal digits such as '0644'"),
-    "healthcheck.interval": _duration,
-    "healthcheck.timeout": _duration,
-    "healthcheck.startPeriod": _duration,
-    "healthcheck.startInterval": _duration,
-    "healthcheck.retries": _at_least(0),
-    "networksAdvanced[].driverOpts": _parses(assignments),
-    "networksAdvanced[].gwPriority": _at_least(0),
-    **{f"device{way}[].rate": _at_least(0) for way in ("ReadBps", "ReadIops", "WriteBps", "WriteIops")},
+    "volumes[].selinuxRelabel": pattern(r"^[zZ]$", "z, Z"),
+    "uploads[].contentBase64": parses(_base64),
+    "uploads[].permissions": pattern(r"^0[0-7]{3}$", "four octal digits such as '0644'"),
+    "healthcheck.interval": duration,
+    "healthcheck.timeout": duration,
+    "healthcheck.startPeriod": duration,
+    "healthcheck.startInterval": duration,
+    "healthcheck.retries": at_least(0),
+    "networksAdvanced[].driverOpts": parses(assignments),
+    "networksAdvanced[].gwPriority": at_least(0),
+    **{f"device{way}[].rate": at_least(0) for way in ("ReadBps", "ReadIops", "WriteBps", "WriteIops")},
 }
 
 
 def failures(inputs: Mapping[str, Any]) -> list[CheckFailure]:
     """Everything wrong with the inputs, at once. Values that are not known yet are taken as good."""
-    broken = [
-        CheckFailure(property=path, reason=reason)
-        for pattern, rule in RULES.items()
-        for path, value in _values(inputs, pattern)
-        if (reason := rule(value)) is not None
-    ]
-    return [*broken, *_combinations(inputs)]
+    return [*broken(RULES, inputs), *_combinations(inputs)]
 
 
-def _values(inputs: Any, pattern: str) -> Iterator[tuple[str, Any]]:
+def broken(rules: Mapping[str, Rule], inputs: Mapping[str, Any]) -> Iterator[CheckFailure]:
+    """Each value that breaks the rule for its path."""
+    for path_pattern, rule in rules.items():
+        for path, value in values(inputs, path_pattern):
+            if (reason := rule(value)) is not None:
+                yield CheckFailure(property=path, reason=reason)
+
+
+def values(inputs: Any, path_pattern: str) -> Iterator[tuple[str, Any]]:
+    """Every known value at a path, with its own path; `[]` stands for each element of a list."""
     found: list[tuple[str, Any]] = [("", inputs)]
-    for step in pattern.replace("[]", ".[]").split("."):
+    for step in path_pattern.replace("[]", ".[]").split("."):
         found = [pair for path, value in found for pair in _step(path, value, step)]
     return iter(
         [(path.lstrip("."), value) for path, value in found if value is not None and not _unknown(value)]
@@ -129,10 +137,10 @@ def _combinations(inputs: Mapping[str, Any]) -> Iterator[CheckFailure]:
         yield CheckFailure(
             property="wait", reason="needs start=true: a container that is not started has no health"
         )
-    for index, volume in _values(inputs, "volumes[]"):
+    for index, volume in values(inputs, "volumes[]"):
         if bool(volume.get("containerPath")) == bool(volume.get("fromContainer")):
             yield CheckFailure(property=index, reason="needs either containerPath or fromContainer")
-    for path, upload in _values(inputs, "uploads[]"):
+    for path, upload in values(inputs, "uploads[]"):
         given = [name for name in ("content", "contentBase64", "source") if upload.get(name)]
         if len(given) != 1:
             found = " and ".join(given) or "none of them"

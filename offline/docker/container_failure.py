@@ -76,8 +76,8 @@ def name_taken(api: Any, name: str, error: APIError) -> ResourceError:
         return ResourceError(f"the container name '{name}' is taken: {explain(error)}")
     return ResourceError(
         f"the container name '{name}' is taken by container {holder['Id'][:12]} "
-        f"(image {holder['Config']['Image']}, {holder['State']['Status']}), which this resource did not make; it "
-        "was left alone",
+        f"(image {holder['Config']['Image']}, {holder['State']['Status']}), which this resource did not "
+        "make: it was left alone",
         fix=f"remove it (docker rm -f {name}), choose another name, or take it over: "
         f"pulumi import docker:index/container:Container NAME {holder['Id']}",
     )

@@ -222,3 +222,20 @@ FIELDS: Final[Mapping[str, Field]] = {
     "volumes": Field(replace=True, unordered=True, nested=_VOLUME),
     "workingDir": Field(replace=True, computed=True, same=_kept_when_empty),
 }
+
+THROTTLES: Final = ("deviceReadBps", "deviceReadIops", "deviceWriteBps", "deviceWriteIops")
+LIMITS: Final = (
+    *("cpuPeriod", "cpuQuota", "cpuSet", "cpuShares", "maxRetryCount", "memory", "memoryReservation"),
+    *("memorySwap", "restart"),
+    *THROTTLES,
+)
+# `docker update` reads an empty value as "leave it as it is": taking one of these away needs a new container.
+CANNOT_BE_UNSET: Final = (
+    "cpuPeriod",
+    "cpuQuota",
+    "cpuSet",
+    "cpuShares",
+    "memory",
+    "memoryReservation",
+    "memorySwap",
+)

@@ -184,7 +184,7 @@ def _devices(host: Mapping[str, Any], inputs: Mapping[str, Any]) -> Json:
 
 
 def _path_counts(device: Mapping[str, Any], named: set[str], configured: Sequence[Any]) -> bool:
-    """Whether the path inside is part of the state: where it was given, or where an import finds it differs."""
+    """Whether the path inside is part of the state: where it was given, or where an import finds another."""
     return device["PathOnHost"] in named or (
         not configured and device["PathInContainer"] != device["PathOnHost"]
     )
