@@ -80,15 +80,15 @@ def _decode(value: struct_pb2.Value, path: str) -> Any:
 def _decode_object(struct: struct_pb2.Struct, path: str) -> Any:
     if SIGNATURE not in struct.fields:
         return decode(struct, path)
-    signature = struct.fields[SIGNATURE].string_value
-    inner = struct.fields["value"]
+    parts = dict(struct.fields)  # a copy: asking the map for a key makes that key
+    signature = parts[SIGNATURE].string_value
     if signature == _SECRET:
-        return Secret(_decode(inner, path))
+        return Secret(_decode(parts["value"], path))
     if signature == _OUTPUT:
-        known = _decode(inner, path) if "value" in struct.fields else UNKNOWN
-        return Secret(known) if struct.fields["secret"].bool_value else known
+        known = _decode(parts["value"], path) if "value" in parts else UNKNOWN
+        return Secret(known) if "secret" in parts and parts["secret"].bool_value else known
     if signature == _REFERENCE:
-        return _decode(struct.fields["id"] if "id" in struct.fields else struct.fields["urn"], path)
+        return _decode(parts.get("id", parts["urn"]), path)
     if signature in _FILES:
         raise AssetRefused(f"{path}: {_FILES[signature]} is given where a plain value is expected")
     raise ValueError(
