@@ -1,6 +1,6 @@
 """Jobs and results in one SQLite file that two processes on a host may share.
 
-A job is done by whoever holds its lease. The lease's token is new for every attempt, so a process that lost its
+A job is done by whoever holds its lease. The lease's token is new for every attempt: a process that lost its
 lease (stopped, paused, cut off) can no longer change the job.
 """
 
