@@ -64,8 +64,9 @@ def gateway() -> Iterator[Workspace]:
     system["network"] = {**system.get("network", {}), "name": "berth-bench"}
     config["berth:gateway"] = system
     with workspace() as bench:
-        known = yaml.safe_load(bench.config.read_text(encoding="utf-8")) if bench.config.exists() else {}
-        bench.config.write_text(yaml.safe_dump({**(known or {}), "config": config}), encoding="utf-8")
+        file = bench.folder / f"Pulumi.{bench.stack}.yaml"
+        known = yaml.safe_load(file.read_text(encoding="utf-8"))
+        file.write_text(yaml.safe_dump({**known, "config": config}), encoding="utf-8")
         bench.run("config", "set", "--secret", "--path", "berth:secrets.aliyun_access_key", "bench-only-key")
         yield bench
 

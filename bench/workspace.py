@@ -18,6 +18,8 @@ from bench.process import peak_memory
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 POLICIES: Final = ROOT / "policies"
+_OF_THE_SHELL: Final = ("PULUMI_STACK", "PULUMI_OPTION_POLICY_PACK", "PULUMI_CONFIG_PASSPHRASE_FILE")
+"""What `./berth env` says and a measurement decides itself."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +35,11 @@ class Run:
 class Workspace:
     """One stack of one program.
 
-    folder: the project. environment: for `pulumi`. config: the stack's file.
+    folder: the project. environment: for `pulumi`.
     """
 
     folder: Path
     environment: Mapping[str, str]
-    config: Path
     stack: str = "bench"
     _flags: tuple[str, ...] = field(default=("--non-interactive", "--color", "never"))
 
@@ -48,8 +49,7 @@ class Workspace:
         policies: with the policy pack. watch: record the memory of the child process with it in its command.
         """
         pack = ("--policy-pack", str(POLICIES)) if policies else ()
-        config = ("--config-file", str(self.config))
-        command = ["pulumi", *args, *pack, *config, "--stack", self.stack, *self._flags]
+        command = ["pulumi", *args, *pack, "--stack", self.stack, *self._flags]
         began = time.perf_counter()
         with tempfile.TemporaryFile("w+") as out:
             process = subprocess.Popen(
@@ -80,15 +80,12 @@ class Workspace:
 
 
 def toolchain() -> dict[str, str]:
-    """The environment that `./berth env` prints, without its stack, state and policy pack."""
+    """The environment that `./berth env` prints."""
     shell = f'eval "$({ROOT}/berth env)" && env -0'
     done = subprocess.run(["sh", "-c", shell], cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode or "\0" not in done.stdout:
         raise RuntimeError(f"./berth env failed; ./berth doctor tells why:\n{done.stderr}")
-    found = dict(line.partition("=")[::2] for line in done.stdout.split("\0") if line)
-    for name in ("PULUMI_STACK", "PULUMI_OPTION_POLICY_PACK", "PULUMI_CONFIG_PASSPHRASE_FILE"):
-        found.pop(name, None)
-    return found
+    return dict(line.partition("=")[::2] for line in done.stdout.split("\0") if line)
 
 
 @contextmanager
@@ -97,25 +94,30 @@ def workspace(program: str | None = None, **variables: str) -> Iterator[Workspac
 
     program: the text of its __main__.py; None for the repository's own. variables: more of its environment.
     """
-    place = Path(tempfile.mkdtemp(prefix="berth-bench-"))
-    folder = ROOT if program is None else place
-    if program is not None:
-        project = {
-            "name": "bench",
-            "runtime": {"name": "python", "options": {"toolchain": "uv", "virtualenv": str(ROOT / ".venv")}},
-        }
-        (place / "Pulumi.yaml").write_text(json.dumps(project), encoding="utf-8")
-        (place / "__main__.py").write_text(program, encoding="utf-8")
-    (place / "state").mkdir()
+    folder = Path(tempfile.mkdtemp(prefix="berth-bench-"))
+    project: dict[str, Any] = {
+        "name": "berth",
+        "runtime": {"name": "python", "options": {"toolchain": "uv", "virtualenv": str(ROOT / ".venv")}},
+    }
+    if program is None:
+        # Through a link, so that the project's settings and state stay out of the repository.
+        (folder / "program").symlink_to(ROOT)
+        project["main"] = "program"
+    else:
+        (folder / "__main__.py").write_text(program, encoding="utf-8")
+    (folder / "Pulumi.yaml").write_text(json.dumps(project), encoding="utf-8")
+    (folder / "state").mkdir()
     environment = {
         **os.environ,
         **toolchain(),
-        "PULUMI_BACKEND_URL": (place / "state").as_uri(),
+        "PULUMI_BACKEND_URL": (folder / "state").as_uri(),
         "PULUMI_CONFIG_PASSPHRASE": "bench",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
         **variables,
     }
-    bench = Workspace(folder, environment, place / "stack.yaml")
+    for name in _OF_THE_SHELL:
+        environment.pop(name, None)
+    bench = Workspace(folder, environment)
     try:
         bench.run("stack", "init", "--no-select")
         yield bench
@@ -126,4 +128,4 @@ def workspace(program: str | None = None, **variables: str) -> Iterator[Workspac
             bench.run("destroy", "--yes", "--skip-preview")
         raise
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
