@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from offline.docker.image_context import BuildContext
-from offline.docker.image_stream import EngineError, Message, explain, post
+from offline.docker.image_stream import EngineError, Message, explain, is_disk_full, post
 from offline.docker.registry import Credential, header
 from offline.docker.resource import Context, ResourceError
 
@@ -24,6 +24,8 @@ SHORT_VALUE = (
 
 _STEP = re.compile(r"Step (\d+)/\d+ : (.*)", re.DOTALL)
 _FROM = re.compile(r"FROM\s+(?:--\S+\s+)*(\S+)", re.IGNORECASE)
+_ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # the classic builder paints errors red
+_CHATTER = re.compile(r"--->|Removing intermediate container")
 _SECRET_NAME = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
 
 
@@ -89,7 +91,8 @@ class _Output:
             self._ctx.log(f"step {self.step}: {self.instruction}")
             return
         for line in text.splitlines():
-            if line := self.hide(line).strip():
+            line = _ESCAPE.sub("", self.hide(line)).strip()
+            if line and not _CHATTER.match(line):
                 self.tail.append(line)
                 self._log(line)
 
@@ -112,15 +115,17 @@ def _failure(build: Build, output: _Output, problem: EngineError) -> ResourceErr
     if "requires buildkit" in reported.message.lower():
         fix = "write the step for the classic builder: no --mount, no --link, no here-documents"
         found = ResourceError(reported.message.partition(" Refer to")[0], fix=fix)
-    elif base or "no space left on device" in reported.message.lower():
-        found = explain(reported, _base(base[1], build.args) if base else build.tag)
+    elif full := next((text for text in (reported.message, *output.tail) if is_disk_full(text)), None):
+        found = explain(EngineError(full), build.tag)
+    elif base:
+        found = explain(reported, _base(base[1], build.args))
     else:
         found = ResourceError(reported.message)
     lines = [f"building {build.tag} failed: {found.cause}"]
     if output.step:
         line = _line(build.context.dockerfile, output.step)
         lines.append(f"  {build.context.dockerfile}:{line}, step {output.step}: {output.instruction}")
-    lines += [f"  | {line}" for line in output.tail if not line.startswith("--->")]
+    lines += [f"  | {line}" for line in output.tail]
     return ResourceError("\n".join(lines), fix=found.fix)
 
 

@@ -167,11 +167,16 @@ class Progress:
             self._ctx.log(f"{self._verb}: {done:.0f} of {total:.0f} MB in {len(self._layers)} layers")
 
 
+def is_disk_full(text: str) -> bool:
+    """Whether an error or a line of output says so."""
+    return "no space left on device" in text.lower()
+
+
 def explain(problem: EngineError, image: str) -> ResourceError:
     """Turn the engine's words about an image or a disk into a cause and a next step."""
     text = problem.message.strip()
     low = text.lower()
-    if "no space left on device" in low:
+    if is_disk_full(text):
         return ResourceError(
             f"the Docker engine's disk is full: {text}",
             fix="see `docker system df`; free some, or move the engine's data-root",

@@ -166,18 +166,21 @@ def test_malformed_pattern_is_named() -> None:
         Matcher(["[a-"])
 
 
-@given(st.lists(st.sampled_from(["*", "!a", "a/b", "!a/b", "**/b", "!**/c", "c"]), max_size=5), st.data())
-def test_what_a_parent_decided_is_what_the_path_itself_decides(
-    patterns: list[str], data: st.DataObject
-) -> None:
-    path = "/".join(data.draw(st.lists(st.sampled_from("abc"), min_size=1, max_size=4)))
+PATHS = st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map("/".join)
+
+
+@given(st.lists(st.sampled_from(["*", "a", "a/b", "**/b", "b/*", "c/**"]), max_size=5), PATHS)
+def test_a_path_is_ignored_when_it_or_a_parent_matches(patterns: list[str], path: str) -> None:
     matcher = Matcher(patterns)
-    expected = False
-    parents = [path[:at] for at, char in enumerate(path) if char == "/"] + [path]
-    for pattern in matcher.patterns:
-        if any(pattern.matches(p) for p in parents):
-            expected = not pattern.exception
-    assert matcher.ignores(path) is expected
+    steps = path.split("/")
+    parents = ["/".join(steps[:end]) for end in range(1, len(steps) + 1)]
+    assert matcher.ignores(path) is any(p.matches(parent) for p in matcher.patterns for parent in parents)
+
+
+@given(st.lists(st.sampled_from(["*", "!a", "a/b", "**/b", "!**/c"]), max_size=5), PATHS)
+def test_the_last_word_is_the_last_patterns(patterns: list[str], path: str) -> None:
+    assert Matcher([*patterns, f"!{path}"]).ignores(path) is False
+    assert Matcher([*patterns, path]).ignores(path) is True
 
 
 # --- the tar stream
