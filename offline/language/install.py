@@ -62,11 +62,8 @@ def _checked(command: list[str | Path], options: Options, program: Path) -> Iter
     if options.virtualenv is not None:
         env["UV_PROJECT_ENVIRONMENT"] = str(options.virtualenv)
     child = Child(command, cwd=str(program), env=env, capture=True)
-    try:
-        yield from stream(child)
-    finally:
-        child.stop()
-        status = child.wait()
+    yield from stream(child)
+    status = child.wait()
     if status != 0:
         raise LanguageError(f"`{' '.join(str(word) for word in command)}` failed with exit code {status}")
 

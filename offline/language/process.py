@@ -33,6 +33,7 @@ class Child:
         self._process = subprocess.Popen(
             args, cwd=cwd, env=env, stdin=subprocess.PIPE, stdout=pipe, stderr=pipe, process_group=0
         )
+        self._reaping = threading.Lock()
         self.cancelled = False
         with _lock:
             _running.add(self)
@@ -61,14 +62,17 @@ class Child:
     def wait(self) -> int:
         """The exit status, negative for a signal. What the child left running in its group is ended too."""
         pid = self._process.pid
-        # Not reaped yet, so the group's number cannot have passed to somebody else when it is signalled.
-        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
-        with _lock:
-            _running.discard(self)
+        with self._reaping:
+            if self._process.returncode is not None:
+                return self._process.returncode
+            # Not reaped yet, so the group's number cannot have passed to somebody else when it is signalled.
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+            with _lock:
+                _running.discard(self)
             # macOS refuses to signal a group of which only the unreaped leader is left.
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(pid, signal.SIGKILL)
-        return self._process.wait()
+            return self._process.wait()
 
     def stop(self) -> None:
         """Interrupts the group, and kills what is left after GRACE_S. Returns at once; may be repeated."""

@@ -26,6 +26,8 @@ def stream(child: Child) -> Iterator[Line]:
             lines.put(Line(data, error))
         lines.put(None)
 
+    # Ends what the child leaves behind: a forgotten grandchild would hold the streams open for ever.
+    threading.Thread(target=child.wait, daemon=True).start()
     for source, error in ((child.stdout, False), (child.stderr, True)):
         threading.Thread(target=read, args=(source, error), daemon=True).start()
     still_open = 2
