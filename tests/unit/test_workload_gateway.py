@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import socket
 from collections.abc import Awaitable, Callable
 from ipaddress import ip_network
 from pathlib import Path
@@ -228,7 +229,11 @@ def test_too_large_a_body_is_413(tmp_path: Path, chunked: bool) -> None:
     through(tmp_path, backend, ask, max_body=500)
 
 
-def test_errors_are_json_with_the_fitting_status(tmp_path: Path, unused_tcp_port: int) -> None:
+def test_errors_are_json_with_the_fitting_status(
+    tmp_path: Path, unused_tcp_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proxy, "PATIENCE", (0.0, 0.1))
+
     async def slow(_: web.BaseRequest) -> web.StreamResponse:
         await asyncio.sleep(5)
         return web.Response()
@@ -254,8 +259,6 @@ def test_errors_are_json_with_the_fitting_status(tmp_path: Path, unused_tcp_port
 
 @pytest.fixture
 def unused_tcp_port() -> int:
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
