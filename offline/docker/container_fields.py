@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from offline.docker.container_units import capability, same_duration
+from offline.docker.container_units import capability, parse_cpus, same_duration
 from offline.docker.resource import Field
 
 
@@ -21,6 +21,14 @@ def _kept_when_empty(old: Any, new: Any) -> bool:
 
 def _same_capabilities(old: Any, new: Any) -> bool:
     return {capability(name) for name in old or ()} == {capability(name) for name in new or ()}
+
+
+def _same_cpus(old: Any, new: Any) -> bool:
+    """`1.5` and `1.50` are one number."""
+    try:
+        return bool(old and new and parse_cpus(old) == parse_cpus(new))
+    except ValueError:
+        return False
 
 
 def same_ports(old: Any, new: Any) -> bool:
@@ -146,7 +154,7 @@ FIELDS: Final[Mapping[str, Field]] = {
     "cgroupParent": _REPLACE,
     "cgroupnsMode": _REPLACE,
     "command": _REPLACE_COMPUTED,
-    "cpus": _REPLACE,
+    "cpus": Field(replace=True, same=_same_cpus),
     "deviceRequests": Field(
         replace=True,
         unordered=True,
