@@ -189,7 +189,7 @@ def container_args(
     """The inputs of `docker.Container` that services and jobs have in common."""
     env = [(env.name, env.value) for env in spec.env]
     env += [(secret.env, f"{SECRETS}/{secret.name}") for secret in spec.secrets if secret.env]
-    mounts = [file.mount for file in files]
+    mounts = [mount for file in files for mount in file.mounts]
     mounts += [volume.args() for volume in volumes]
     mounts += [bind.args() for bind in spec.binds]
     mounts += [tmpfs.args() for tmpfs in spec.tmpfs]
@@ -206,6 +206,7 @@ def container_args(
             )
         ],
         "mounts": mounts,
+        "volumes": [volume for file in files for volume in file.volumes] or None,
         "cpus": limits.cpus.docker,
         "memory": limits.memory.mebibytes,
         # Equal to memory: no swap. Unset, the engine's own value would differ on every preview.

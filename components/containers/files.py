@@ -30,11 +30,12 @@ class FilesSpec(Spec):
 
 
 class Files(Component):
-    """The files on the host; `mount` shows them to a container, which depends on `carrier`.
+    """The files on the host; `mounts` and `volumes` show them to a container, which depends on `carrier`.
 
-    With `replace`, the contents trigger a new volume under a new random name, so that an old container keeps
-    reading the old files until it is gone. The contents themselves are the trigger, encrypted in the state
-    where they are secret: no hash of a secret is ever made.
+    With `replace`, a carrier has an anonymous volume that ends with it. New contents make a carrier under
+    a new random name, which a container must be replaced to follow; until it is gone, the old container keeps
+    reading the old files. With `in place`, the volume stays, and a new carrier writes over its files. No
+    name and no hash comes from the contents: nothing that is stored in plain tells anything about a secret.
     """
 
     kind = "containers:Files"
@@ -49,21 +50,20 @@ class Files(Component):
         identity: Identity,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        if set(contents) != set(spec.names):
-            raise ValueError(
-                f"{name}: files {sorted(spec.names)} are described, contents of {sorted(contents)} given"
-            )
+        given = sorted(contents)
+        if given != sorted(spec.names):
+            raise ValueError(f"{name}: files {sorted(spec.names)} described, contents of {given} given")
         super().__init__(name, opts=opts)
         labels = identity.labels()
-        trigger: list[pulumi.Input[str]] = list(spec.names)
-        if spec.reload == "replace":
-            trigger += [contents[file] for file in spec.names]
-        volume = docker.Volume(
-            f"{name}-volume",
-            driver="local",
-            labels=[docker.VolumeLabelArgs(label=k, value=v) for k, v in labels.items()],
-            opts=self.child(replacement_trigger=trigger, delete_before_replace=False),
-        )
+        source = None
+        if spec.reload == "in place":
+            source = docker.Volume(
+                f"{name}-volume",
+                driver="local",
+                labels=[docker.VolumeLabelArgs(label=k, value=v) for k, v in labels.items()],
+                # A file that is no longer described must not stay behind.
+                opts=self.child(replacement_trigger=list(spec.names), delete_before_replace=False),
+            ).name
         self.carrier = docker.Container(
             f"{name}-carrier",
             image=image,
@@ -76,7 +76,7 @@ class Files(Component):
             log_driver="json-file",
             log_opts={"max-file": "1", "max-size": "1m"},
             labels=[docker.ContainerLabelArgs(label=k, value=v) for k, v in labels.items()],
-            mounts=[docker.ContainerMountArgs(type="volume", source=volume.name, target=spec.target)],
+            mounts=[docker.ContainerMountArgs(type="volume", source=source, target=spec.target)],
             uploads=[
                 docker.ContainerUploadArgs(
                     file=f"{spec.target}/{file}", content=contents[file], permissions="0444"
@@ -85,7 +85,13 @@ class Files(Component):
             ],
             opts=self.child(delete_before_replace=False),
         )
-        self.mount = docker.ContainerMountArgs(
-            type="volume", source=volume.name, target=spec.target, read_only=True
-        )
-        self.register_outputs({"volume": volume.name})
+        self.mounts: list[docker.ContainerMountArgs] = []
+        self.volumes: list[docker.ContainerVolumeArgs] = []
+        if source is not None:
+            self.mounts.append(
+                docker.ContainerMountArgs(type="volume", source=source, target=spec.target, read_only=True)
+            )
+        else:
+            carried = self.carrier.name.apply(lambda carrier: f"{carrier}:ro")
+            self.volumes.append(docker.ContainerVolumeArgs(from_container=carried))
+        self.register_outputs({"carrier": self.carrier.name})
