@@ -76,7 +76,6 @@ class Engine:
 
     def _connect(self) -> APIClient:
         # the SDK takes a quarter of a second to import, which previews of new stacks never spend
-        from docker import APIClient
         from docker.errors import DockerException, TLSParameterError
 
         from offline.docker import transport
@@ -85,9 +84,8 @@ class Engine:
         try:
             if host.startswith("ssh://"):
                 return transport.over_ssh(host, self._ssh_options())
-            tls = self._tls() if not host.startswith(("unix://", "npipe://", "http://")) else False
-            # no read timeout: a build step or a stop may be silent for as long as it takes
-            return APIClient(host, version="auto", timeout=None, tls=tls, max_pool_size=_POOL)  # type: ignore[arg-type]
+            tls = None if host.startswith(("unix://", "npipe://", "http://")) else self._tls()
+            return transport.direct(host, tls, _POOL)
         except TLSParameterError as error:
             raise ResourceError(
                 f"the TLS files for {host} cannot be used: {error}",
@@ -122,12 +120,12 @@ class Engine:
             return transport.tls_from_path(Path(path))
         if os.environ.get("DOCKER_TLS_VERIFY"):
             return transport.tls_from_path(Path.home() / ".docker")
-        return False
+        return None
 
 
 def root_cause(error: BaseException) -> str:
     """The innermost message: the layers of an HTTP client say little more than that they failed, too."""
-    while (inner := error.__cause__ or error.__context__) is not None:
+    while (inner := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
         error = inner
     return str(error).strip() or type(error).__name__
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import requests.adapters
+import requests.utils
 import urllib3
 from docker import APIClient
 from docker.tls import TLSConfig
@@ -21,7 +22,27 @@ from offline.docker.resource import ResourceError
 
 _SESSIONS: Final = 8  # of the ten that sshd allows on one connection by default
 _SERVER_COMMAND: Final = ("docker", "system", "dial-stdio")
-_REMOTE: Final = "http+docker://ssh"
+_REMOTE: Final = "http+docker://dial"  # the SDK treats its own `//ssh` differently
+_FIRST_VERSION: Final = "1.24"  # to ask with, before the engine has told its own
+
+
+def direct(host: str, tls: TLSConfig | None, connections: int) -> APIClient:
+    """An API client for a socket or a TCP address, with that many kept connections."""
+    client = _client(host, tls=tls or False, max_pool_size=connections)
+    if not host.startswith("unix://"):
+        client.proxies.update(requests.utils.get_environ_proxies(client.base_url))
+    return _negotiated(client)
+
+
+def _client(host: str, **options: Any) -> APIClient:
+    # no read timeout: a build step or a stop may be silent for as long as it takes
+    return APIClient(host, version=_FIRST_VERSION, timeout=None, **options)  # type: ignore[arg-type]
+
+
+def _negotiated(client: APIClient) -> APIClient:
+    client.trust_env = False  # else REQUESTS_CA_BUNDLE takes the place of the engine's own CA
+    client._version = client._retrieve_server_version()  # type: ignore[attr-defined]
+    return client
 
 
 def tls_from_path(folder: Path) -> TLSConfig:
@@ -57,12 +78,11 @@ def over_ssh(host: str, options: list[str]) -> APIClient:
                 "docker:sshOpts needs the ssh command, and there is none on PATH",
                 fix="install openssh-client, or put the options into ~/.ssh/config and remove docker:sshOpts",
             )
-        return APIClient(host, version="auto", timeout=None)  # type: ignore[arg-type]
-    client = APIClient("http://ssh", version="1.24", timeout=None)  # type: ignore[arg-type]
+        return _negotiated(_client(host))
+    client = _client("http://ssh:1")
     client.base_url = _REMOTE
     client.mount(_REMOTE, _Adapter(host, options))
-    client._version = client._retrieve_server_version()  # type: ignore[attr-defined]
-    return client
+    return _negotiated(client)
 
 
 class _Session(socket.socket):
