@@ -6,8 +6,8 @@
         assert project.outputs() == {"answer": 42}
 
 Every project has its own state (file backend), its own selected stack `dev` and a passphrase. The fixture
-destroys what the stack still holds at the end. The docker plugin is registered like the language host, so programs may
-`import pulumi_docker`.
+destroys what the stack still holds at the end. The docker plugin is registered like the language host, so
+programs may `import pulumi_docker`.
 """
 
 import json
