@@ -1,6 +1,6 @@
-"""What the plugin itself checks of inputs, before a resource sees them: names, refusals, types, what is required,
-defaults and automatic names. `__defaults` lists what was filled in, as the official provider does, so that either
-can continue a stack of the other.
+"""What the plugin itself checks of inputs, before a resource sees them: names, refusals, types, what is
+required, defaults and automatic names. `__defaults` lists what was filled in, as the official provider does,
+so that either can continue a stack of the other.
 """
 
 from __future__ import annotations
@@ -191,7 +191,7 @@ def is_autonamed(fields: Mapping[str, Field], required: list[str]) -> bool:
 
 
 def auto_name(name: str, seed: bytes, olds: Mapping[str, Any]) -> str:
-    """The name kept from before if that one was automatic too, else the resource's name and seven hex digits."""
+    """The name from before if that was automatic too, else the resource's name and seven hex digits."""
     if _NAME in olds and _NAME in olds.get(DEFAULTS, [_NAME]):
         return str(olds[_NAME])
     suffix = hashlib.sha256(seed).hexdigest()[:_SUFFIX]

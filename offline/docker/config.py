@@ -34,7 +34,7 @@ _ENGINE_OPTIONS: Final = ("version", "pluginDownloadURL")
 
 
 def read_config(given: dict[str, Any]) -> tuple[dict[str, Any], list[CheckFailure]]:
-    """The config as plain values, and what is wrong with it. The engine passes lists and objects on as JSON."""
+    """The config as plain values, and what is wrong with it. The engine passes lists on as JSON."""
     shapes = schema.load()["config"]["variables"]
     config = {
         name: _parsed(shapes.get(name, {}), value)

@@ -1,7 +1,7 @@
 """The generic comparison: a recorded state with wanted inputs, by a resource's table of fields.
 
-It follows the official provider: a property that the program leaves out is no difference when the engine computes
-it, when it has its default, or when it is empty on both sides.
+It follows the official provider: a property that the program leaves out is no difference when the engine
+computes it, when it has its default, or when it is empty on both sides.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _PLAIN = Field()
 
 @dataclass(frozen=True)
 class Change:
-    """One difference: its path (`ports[0].external`), what happens there, and whether it needs a new object."""
+    """One difference: its path (`ports[0].external`), what happens there, whether it needs a new object."""
 
     path: str
     kind: Kind
@@ -143,7 +143,7 @@ def _empty(value: Any) -> bool:
 
 
 def _same_scalar(old: Any, new: Any) -> bool:
-    return type(old) is type(new) and old == new or _text(old) == _text(new) is not None
+    return (type(old) is type(new) and old == new) or _text(old) == _text(new) is not None
 
 
 def _text(value: Any) -> str | None:

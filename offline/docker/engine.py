@@ -1,7 +1,7 @@
 """The Docker engine that a provider's config points at.
 
-Nothing is asked of it before a resource needs it, so a preview of a new stack runs where no engine is; the official
-provider pings it even then. `disableDockerDaemonCheck` therefore changes nothing here.
+Nothing is asked of it before a resource needs it, so a preview of a new stack runs where no engine is; the
+official provider pings it even then. `disableDockerDaemonCheck` therefore changes nothing here.
 """
 
 from __future__ import annotations
@@ -35,8 +35,9 @@ _ENVIRONMENT: Final = {
 class Engine:
     """A Docker engine, connected on first use and shared by all threads.
 
-    config: the provider's config as the schema has it: host, context, sshOpts, certPath, caMaterial, certMaterial,
-        keyMaterial, registryAuth. What is absent comes from the environment, as the official provider takes it.
+    config: the provider's config as the schema has it: host, context, sshOpts, certPath, caMaterial,
+    certMaterial, keyMaterial, registryAuth. What is absent comes from the environment, as the official
+    provider takes it.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
@@ -58,7 +59,7 @@ class Engine:
 
     @property
     def api(self) -> APIClient:
-        """The engine's API. Raises ResourceError when the engine cannot be reached; the next use tries again."""
+        """The engine's API. Raises ResourceError when it cannot be reached; the next use tries again."""
         with self._lock:
             if self._api is None:
                 self._api = self._connect()
@@ -125,7 +126,9 @@ class Engine:
 
 def root_cause(error: BaseException) -> str:
     """The innermost message: the layers of an HTTP client say little more than that they failed, too."""
-    while (inner := error.__cause__ or (None if error.__suppress_context__ else error.__context__)) is not None:
+    while (
+        inner := error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    ) is not None:
         error = inner
     return str(error).strip() or type(error).__name__
 

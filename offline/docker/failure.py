@@ -40,7 +40,9 @@ def fail(
 
 
 def explain(error: BaseException) -> str:
-    """One line of cause, and the next step where there is one; a defect of the plugin shows where it happened."""
+    """One line of cause, and the next step where there is one; a defect of the plugin shows where it
+    happened.
+    """
     if isinstance(error, ResourceError | values.AssetRefused):
         return str(error)
     if _is_from(error, "docker.errors", "APIError"):

@@ -1,5 +1,7 @@
 """A Docker network."""
 
+# ruff: noqa: ARG002 - every resource has the same operations
+
 from __future__ import annotations
 
 import time
@@ -59,14 +61,15 @@ class Network(Resource):
 
     def check(self, ctx: Context, olds: Inputs, news: Inputs) -> tuple[Inputs, list[CheckFailure]]:
         if news.get("name") in _ENGINES_OWN:
-            reason = f"'{news['name']}' is a network of the engine's own; choose another name, or join it by that one"
+            reason = f"'{news['name']}' belongs to the engine; choose another name, or join it by that one"
             return news, [CheckFailure(property="name", reason=reason)]
         return news, []
 
     def create(self, ctx: Context, inputs: Inputs) -> tuple[str, State]:
         api = ctx.engine.api
         name = inputs["name"]
-        # The API makes a second network of the same name gladly; nothing that joins by name would know which it gets.
+        # The API makes a second network of the same name gladly; nothing that joins by name would know which
+        # it gets.
         if any(other["Name"] == name for other in api.networks(names=[name])):
             raise ResourceError(
                 f"a network '{name}' exists already",

@@ -1,8 +1,9 @@
 """What every resource of the plugin is: a table of fields and five operations.
 
-The server (server.py) owns gRPC, marshalling, unknowns, refusals and the generic diff; a resource owns one noun.
-Property values are plain Python values (None, bool, int, float, str, list, dict); a value that is not known yet
-during a preview is UNKNOWN. Secrets never get here as such: the engine hands plain values over and keeps the marks.
+The server (server.py) owns gRPC, marshalling, unknowns, refusals and the generic diff; a resource owns one
+noun. Property values are plain Python values (None, bool, int, float, str, list, dict); a value that is not
+known yet during a preview is UNKNOWN. Secrets never get here as such: the engine hands plain values over and
+keeps the marks.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class ResourceError(Exception):
         super().__init__(f"{cause}\n  fix: {fix}" if fix else cause)
 
 
-class PartialCreate(ResourceError):
+class PartialCreate(ResourceError):  # noqa: N818 - what it says is what happened
     """The object exists but is not as wanted; the engine records it, so that nothing is lost or orphaned."""
 
     def __init__(self, cause: str, *, id: str, state: State, fix: str | None = None) -> None:
@@ -77,7 +78,9 @@ class CheckFailure:
 
 @dataclass(kw_only=True)
 class Difference:
-    """What separates the recorded state from the wanted inputs: paths to update and paths that need a new object."""
+    """What separates the recorded state from the wanted inputs: paths to update and paths that need a new
+    object.
+    """
 
     update: list[str] = field(default_factory=list)
     replace: list[str] = field(default_factory=list)
@@ -86,10 +89,10 @@ class Difference:
 
 @dataclass(frozen=True, kw_only=True)
 class Context:
-    """What an operation may use: the Docker engine, the engine's log, a deadline and the cancellation flag."""
+    """What an operation may use: the Docker engine, the log, a deadline and the cancellation flag."""
 
     engine: (
-        Any  # offline.docker.engine.Engine: connects on first use, so that previews of new stacks need none
+        Any  # an offline.docker.engine.Engine: it connects on first use, so previews of new stacks need none
     )
     urn: str
     log: Callable[[str], None]  # shown beside the resource while it works
@@ -112,7 +115,7 @@ class Resource(ABC):
     delete_before_replace: ClassVar[bool] = False  # True: the old object goes first whatever it is named
 
     def check(self, ctx: Context, olds: Inputs, news: Inputs) -> tuple[Inputs, list[CheckFailure]]:  # noqa: ARG002
-        """Complete and validate inputs. Unknown names and refused fields were already reported by the server."""
+        """Complete and validate inputs. The server has reported unknown names and refused fields."""
         return news, []
 
     def diff(self, ctx: Context, id: str, state: State, news: Inputs) -> Difference | None:  # noqa: ARG002
@@ -125,9 +128,9 @@ class Resource(ABC):
 
     @abstractmethod
     def read(self, ctx: Context, id: str, inputs: Inputs, state: State) -> tuple[str, Inputs, State] | None:
-        """What the engine has now, for refresh and import (then inputs and state are empty); None when gone."""
+        """What the engine has now, for refresh and import (inputs and state are empty then); None: gone."""
 
-    def update(self, ctx: Context, id: str, state: State, inputs: Inputs) -> State:
+    def update(self, ctx: Context, id: str, state: State, inputs: Inputs) -> State:  # noqa: ARG002
         """Change the object in place."""
         raise ResourceError(f"{self.type} cannot be updated in place")
 

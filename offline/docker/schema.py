@@ -1,7 +1,8 @@
 """The official schema: the shape of every resource, function, nested type and config variable.
 
-`schema.json` holds what `derive` reads from the installed `pulumi_docker` SDK, so that serving needs no SDK (it
-costs a second and 60 MB). After a new SDK version: `python -m offline.docker.schema`; a test compares the two.
+`schema.json` holds what `derive` reads from the installed `pulumi_docker` SDK, so that serving needs no SDK
+(it costs a second and 60 MB). After a new SDK version: `python -m offline.docker.schema`; a test compares the
+two.
 """
 
 from __future__ import annotations
@@ -52,7 +53,9 @@ def outputs_of(token: str) -> dict[str, Shape]:
 
 
 def object_of(shape: Shape) -> tuple[dict[str, Shape], list[str]] | None:
-    """Properties and required properties of an object shape, or of the objects in a list; None for all others."""
+    """Properties and required properties of an object shape, or of the objects in a list; None for all
+    others.
+    """
     if shape.get("type") == "array":
         return object_of(shape["items"])
     if "$ref" not in shape:

@@ -1,5 +1,7 @@
 """The ResourceProvider service: gRPC in front of the resources."""
 
+# ruff: noqa: ARG002, N802 - gRPC names the methods and passes both arguments to each
+
 from __future__ import annotations
 
 import importlib
@@ -9,7 +11,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-import grpc
 from google.protobuf import empty_pb2
 
 from offline.docker import check, difference, schema, values
@@ -158,7 +159,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             inputs, failures = served.check(ctx, check.without_marks(olds), inputs)
             if served.bridged:
                 inputs = check.with_defaults(served.fields, inputs)
-                inputs[check.DEFAULTS] = sorted({*inputs, *()} - {*given, check.DEFAULTS})
+                inputs[check.DEFAULTS] = sorted({*inputs} - {*given, check.DEFAULTS})
             return provider_pb2.CheckResponse(
                 inputs=values.encode(values.mark(inputs, marked)), failures=_failures(failures)
             )
@@ -210,7 +211,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 return provider_pb2.ReadResponse()
             id, new_inputs, new_state = found
             if served.bridged:
-                new_inputs = _defaults_kept(served, new_inputs, inputs)
+                new_inputs = _defaults_kept(new_inputs, inputs)
             return provider_pb2.ReadResponse(
                 id=id,
                 inputs=values.encode(values.mark(new_inputs, marked_inputs)),
@@ -255,7 +256,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             if values.has_secret(marked):
                 answer = {name: Secret(value) for name, value in answer.items()}
             # `return` is a keyword here and a field name there
-            return provider_pb2.InvokeResponse(**{"return": values.encode(answer)})
+            response = provider_pb2.InvokeResponse()
+            getattr(response, "return").CopyFrom(values.encode(answer))
+            return response
 
     # --- shared
 
@@ -331,7 +334,9 @@ def _diff_response(changes: list[difference.Change], delete_before_replace: bool
 
 
 def _foreseen(served: Resource, state: State, old: State) -> State:
-    """What a preview answers: the state that the resource foresees, and UNKNOWN (or the old value) for the rest."""
+    """What a preview answers: the state that the resource foresees, and UNKNOWN (or the old value) for the
+    rest.
+    """
     later = {
         name: old.get(name, UNKNOWN) for name in schema.outputs_of(served.type) if _is_output(served, name)
     }
@@ -343,8 +348,8 @@ def _is_output(served: Resource, name: str) -> bool:
     return field is None or field.computed
 
 
-def _defaults_kept(served: Resource, new: State, old: State) -> State:
-    """`__defaults` of refreshed inputs: as before; after an import, everything that equals its default."""
+def _defaults_kept(new: State, old: State) -> State:
+    """`__defaults` of refreshed inputs: as before; after an import none, for nobody filled anything in."""
     if check.DEFAULTS in old:
         return {**new, check.DEFAULTS: [name for name in old[check.DEFAULTS] if name in new]}
     return {**new, check.DEFAULTS: []}

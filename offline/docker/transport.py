@@ -1,4 +1,6 @@
-"""Ways to a Docker engine that the docker SDK has not, or not well enough: ssh with options, TLS from PEM text."""
+"""Ways to a Docker engine that the docker SDK has not, or not well enough: ssh with options, TLS from PEM
+text.
+"""
 
 from __future__ import annotations
 
@@ -57,7 +59,9 @@ def tls_from_path(folder: Path) -> TLSConfig:
 
 
 def tls_from_material(ca: str, cert: str, key: str) -> TLSConfig:
-    """TLS from PEM text. Without `ca` the engine's certificate is not verified: what the official provider does."""
+    """TLS from PEM text. Without `ca` the engine's certificate is not verified: what the official provider
+    does.
+    """
     folder = tempfile.mkdtemp(prefix="berth-tls-")  # OpenSSL reads files only, again for every new connection
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     paths = {name: Path(folder, f"{name}.pem") for name in ("ca", "cert", "key")}
@@ -71,7 +75,9 @@ def tls_from_material(ca: str, cert: str, key: str) -> TLSConfig:
 
 
 def over_ssh(host: str, options: list[str]) -> APIClient:
-    """An API client for `ssh://[user@]host[:port]`. It runs the ssh command, with `options` before the address."""
+    """An API client for `ssh://[user@]host[:port]`. It runs the ssh command, with `options` before the
+    address.
+    """
     if shutil.which("ssh") is None:
         if options:
             raise ResourceError(
@@ -86,7 +92,9 @@ def over_ssh(host: str, options: list[str]) -> APIClient:
 
 
 class _Session(socket.socket):
-    """One end of a socket pair; an ssh process holds the other, so that all of urllib3 works as on any socket."""
+    """One end of a socket pair; an ssh process holds the other, so that all of urllib3 works as on any
+    socket.
+    """
 
     process: subprocess.Popen[bytes]
 
@@ -107,8 +115,9 @@ class _Connection(urllib3.connection.HTTPConnection):
         with theirs:
             session = _Session(fileno=ours.detach())
             # a session of its own: Ctrl-C belongs to the engine, which tells this plugin in its own time
+            end = theirs.fileno()
             session.process = subprocess.Popen(
-                self._command, stdin=theirs, stdout=theirs, stderr=self._errors, start_new_session=True
+                self._command, stdin=end, stdout=end, stderr=self._errors, start_new_session=True
             )
             self.sock = session
 
@@ -131,7 +140,9 @@ class _Pool(urllib3.connectionpool.HTTPConnectionPool):
 
 
 class _Adapter(requests.adapters.HTTPAdapter):
-    """Requests to an engine behind ssh. All sessions share one connection, for sshd drops many that come at once."""
+    """Requests to an engine behind ssh. All sessions share one connection, for sshd drops many that come at
+    once.
+    """
 
     def __init__(self, host: str, options: list[str]) -> None:
         super().__init__()

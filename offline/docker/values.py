@@ -1,8 +1,9 @@
 """Property values on the wire (protobuf Struct) and in Python.
 
-Unknown values are UNKNOWN, secrets are `Secret`; everything else is a plain Python value. The server takes secrets
-off before a resource sees them (`reveal`) and puts the marks back on what the resource answers (`mark`), after the
-rule that the engine itself uses for providers that know no secrets. Knowing them, it can keep them out of messages.
+Unknown values are UNKNOWN, secrets are `Secret`; everything else is a plain Python value. The server takes
+secrets off before a resource sees them (`reveal`) and puts the marks back on what the resource answers
+(`mark`), after the rule that the engine itself uses for providers that know no secrets. Knowing them, it can
+keep them out of messages.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from google.protobuf import struct_pb2
 from offline.docker.resource import UNKNOWN
 
 SIGNATURE: Final = "4dabf18193072939515e22adb298388d"
-_SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"
+_SECRET: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - the signature of secrets
 _OUTPUT: Final = "d0e6a833031e9bbcd3f4e8bde6ca49a4"
 _REFERENCE: Final = "5cf8f73096256a8f31e491e813e4eb8e"
 _FILES: Final = {
@@ -50,7 +51,7 @@ class Secret:
         return "Secret(...)"
 
 
-class AssetRefused(ValueError):
+class AssetRefused(ValueError):  # noqa: N818 - what it says is what happened
     """No property of this provider takes a file as such."""
 
 

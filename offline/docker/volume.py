@@ -1,5 +1,7 @@
 """A Docker volume."""
 
+# ruff: noqa: ARG002 - every resource has the same operations
+
 from __future__ import annotations
 
 import time
@@ -31,7 +33,8 @@ class Volume(Resource):
     def create(self, ctx: Context, inputs: Inputs) -> tuple[str, State]:
         api = ctx.engine.api
         name = inputs["name"]
-        # Creating a volume that exists succeeds and changes nothing, so two owners would share, and remove, one's data.
+        # Creating a volume that exists succeeds and changes nothing, so two owners would share, and remove,
+        # one's data.
         if _inspect(api, name) is not None:
             raise ResourceError(
                 f"a volume '{name}' exists already",

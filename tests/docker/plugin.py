@@ -19,7 +19,7 @@ Properties = dict[str, Any]
 LIMIT = [("grpc.max_receive_message_length", 400 * 1024 * 1024)]
 
 
-class CheckFailed(AssertionError):
+class CheckFailed(AssertionError):  # noqa: N818 - what it says is what happened
     """The plugin refused inputs; `failures` maps property paths to reasons."""
 
     def __init__(self, failures: dict[str, str]) -> None:
@@ -40,7 +40,7 @@ class Made:
 
 @dataclass
 class Diff:
-    """An answer to Diff: `paths` maps each path of the detailed diff to its kind, such as `UPDATE_REPLACE`."""
+    """An answer to Diff: `paths` maps each path of the detailed diff to its kind (`UPDATE_REPLACE`)."""
 
     paths: dict[str, str]
     replaces: list[str]

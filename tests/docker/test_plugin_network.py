@@ -122,7 +122,7 @@ def test_deletion_waits_for_containers_and_names_them(plugin, made, client, busy
 def test_engine_networks_are_refused(plugin) -> None:
     from tests.docker.plugin import CheckFailed
 
-    with pytest.raises(CheckFailed, match="engine's own"):
+    with pytest.raises(CheckFailed, match="belongs to the engine"):
         plugin.check(TOKEN, {"name": "host"})
 
 

@@ -1,4 +1,6 @@
-"""Ways to an engine, each against a real one: TLS with mutual certificates, ssh with options, contexts, none at all."""
+"""Ways to an engine, each against a real one: TLS with mutual certificates, ssh with options, contexts, none
+at all.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as DOCKER_CERT_PATH wants it, plus a server's certificate for 127.0.0.1."""
     folder = tmp_path_factory.mktemp("certs")
     new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
-    openssl(folder, "req", "-x509", *new_key, "-subj", "/CN=test CA", "-keyout", "ca-key.pem", "-out", "ca.pem")
+    openssl(
+        folder, "req", "-x509", *new_key, "-subj", "/CN=test CA", "-keyout", "ca-key.pem", "-out", "ca.pem"
+    )
     for name, extension in {
         "server": "subjectAltName=IP:127.0.0.1",
         "client": "extendedKeyUsage=clientAuth",
@@ -66,8 +70,19 @@ def tls_engine(certificates: Path) -> Iterator[str]:
     port = free_port()
     home = Path("/tmp", f"bp{secrets.token_hex(3)}")
     home.mkdir()
-    options = ["--host", f"tcp://127.0.0.1:{port}", "--tlsverify", "--tlscacert", str(certificates / "ca.pem")]
-    options += ["--tlscert", str(certificates / "server.pem"), "--tlskey", str(certificates / "server-key.pem")]
+    options = [
+        "--host",
+        f"tcp://127.0.0.1:{port}",
+        "--tlsverify",
+        "--tlscacert",
+        str(certificates / "ca.pem"),
+    ]
+    options += [
+        "--tlscert",
+        str(certificates / "server.pem"),
+        "--tlskey",
+        str(certificates / "server-key.pem"),
+    ]
     try:
         with start_engine(home, options=options):
             yield f"tcp://127.0.0.1:{port}"
@@ -87,7 +102,9 @@ def test_tls_from_pem_text(tls_engine: str, certificates: Path) -> None:
     assert engine.api.containers() == []
 
 
-def test_tls_from_the_environment(tls_engine: str, certificates: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tls_from_the_environment(
+    tls_engine: str, certificates: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DOCKER_HOST", tls_engine)
     monkeypatch.setenv("DOCKER_CERT_PATH", str(certificates))
     assert Engine({}).api.ping()
@@ -124,7 +141,9 @@ def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
     folder = tmp_path_factory.mktemp("ssh")
     for name in ("host", "user"):
         subprocess.run(
-            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True, capture_output=True
+            ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)],
+            check=True,
+            capture_output=True,
         )
     shutil.copy(folder / "user.pub", folder / "authorized_keys")
     port = free_port()
@@ -133,10 +152,14 @@ def ssh_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
         f"AuthorizedKeysFile {folder}/authorized_keys\nStrictModes no\nPermitRootLogin yes\n"
         "PasswordAuthentication no\nUsePAM no\nMaxStartups 2:100:2\n"
     )
-    Path("/run/sshd").mkdir(exist_ok=True)  # sshd's privilege separation needs it; the init script makes it elsewhere
+    Path("/run/sshd").mkdir(
+        exist_ok=True
+    )  # sshd's privilege separation needs it; the init script makes it elsewhere
     known = (folder / "host.pub").read_text().split()[:2]
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {' '.join(known)}\n")
-    server = subprocess.Popen([sshd, "-D", "-e", "-f", str(folder / "sshd_config")], stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        [sshd, "-D", "-e", "-f", str(folder / "sshd_config")], stderr=subprocess.DEVNULL
+    )
     try:
         _wait_for(port)
         options = ["-i", f"{folder}/user", "-o", f"UserKnownHostsFile={folder}/known_hosts", "-F", "none"]
@@ -201,7 +224,11 @@ def test_many_at_once_share_one_connection(ssh_server: SshServer) -> None:
 def test_ssh_output_streams(ssh_server: SshServer, busybox_image: str) -> None:
     engine = Engine({"host": ssh_server.url, "sshOpts": ssh_server.options})
     api = engine.api
-    box = api.create_container(busybox_image, ["sh", "-c", "echo one; sleep 0.3; echo two"], name=f"plugin-test-{secrets.token_hex(3)}")
+    box = api.create_container(
+        busybox_image,
+        ["sh", "-c", "echo one; sleep 0.3; echo two"],
+        name=f"plugin-test-{secrets.token_hex(3)}",
+    )
     try:
         api.start(box["Id"])
         assert b"".join(api.logs(box["Id"], stream=True, follow=True)) == b"one\ntwo\n"
@@ -243,7 +270,11 @@ def test_contexts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_engine_names_the_place_and_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(ResourceError) as failed:
         _ = Engine({"host": f"unix://{tmp_path}/none.sock"}).api
-    assert "none.sock" in str(failed.value) and "No such file" in str(failed.value) and "fix:" in str(failed.value)
+    assert (
+        "none.sock" in str(failed.value)
+        and "No such file" in str(failed.value)
+        and "fix:" in str(failed.value)
+    )
 
 
 def test_a_host_without_scheme_is_refused() -> None:

@@ -20,7 +20,11 @@ def reasons(inputs: dict, required: list[str] | None = None) -> dict[str, str]:
     ("inputs", "path", "reason"),
     [
         ({"nmae": "x"}, "nmae", "there is no such property; there are attachable, driver"),
-        ({"ipamConfigs": [{"subnet": "10.0.0.0/8"}, {"gatway": "x"}]}, "ipamConfigs[1].gatway", "no such property"),
+        (
+            {"ipamConfigs": [{"subnet": "10.0.0.0/8"}, {"gatway": "x"}]},
+            "ipamConfigs[1].gatway",
+            "no such property",
+        ),
         ({"labels": [{"label": "a"}]}, "labels[0].value", "is required"),
         ({"internal": "maybe"}, "internal", "must be true or false, not a string"),
         ({"internal": 1}, "internal", "must be true or false, not a number"),
@@ -47,7 +51,9 @@ def test_everything_wrong_is_told_at_once() -> None:
     }
 
 
-@pytest.mark.parametrize("inputs", [{"internal": "true"}, {"name": 5}, {"name": UNKNOWN}, {"labels": UNKNOWN}])
+@pytest.mark.parametrize(
+    "inputs", [{"internal": "true"}, {"name": 5}, {"name": UNKNOWN}, {"labels": UNKNOWN}]
+)
 def test_accepted(inputs: dict) -> None:
     assert reasons(inputs) == {}
 
@@ -62,7 +68,13 @@ def test_refused_fields_say_what_to_do() -> None:
 
 
 def test_primitives_get_the_type_of_the_schema() -> None:
-    given = {"internal": "true", "name": 5, "options": {"mtu": 1450, "on": True}, "ipv6": False, "driver": UNKNOWN}
+    given = {
+        "internal": "true",
+        "name": 5,
+        "options": {"mtu": 1450, "on": True},
+        "ipv6": False,
+        "driver": UNKNOWN,
+    }
     assert check.convert(SHAPES, given) == {
         "internal": True,
         "name": "5",

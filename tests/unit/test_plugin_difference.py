@@ -1,5 +1,7 @@
 """The generic comparison of a state with inputs, case by case."""
 
+# ruff: noqa: E501 - a case is one line
+
 from __future__ import annotations
 
 import pytest
@@ -23,7 +25,9 @@ FIELDS = {
     "dns": Field(replace=True),
     "ports": Field(replace=True, nested={"internal": R, "external": Field(replace=True, computed=True)}),
     "labels": Field(unordered=True, nested={"label": U, "value": U}),
-    "health": Field(nested={"interval": Field(same=lambda old, new: old.rstrip("s") == new.rstrip("s")), "tests": R}),
+    "health": Field(
+        nested={"interval": Field(same=lambda old, new: old.rstrip("s") == new.rstrip("s")), "tests": R}
+    ),
     "uploads": Field(unordered=True, nested={"file": R, "mode": Field(replace=True, default="0644")}),
     "annotations": U,
     "gone": Field(refused="not served"),
@@ -75,12 +79,16 @@ def kinds(found: list[Change]) -> dict[str, str]:
     return {change.path: change.kind + ("_REPLACE" if change.replace else "") for change in found}
 
 
-@pytest.mark.parametrize(("old", "new", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+@pytest.mark.parametrize(
+    ("old", "new", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
 def test_compare(old: dict, new: dict, expected: dict) -> None:
     assert kinds(compare(FIELDS, old, new)) == expected
 
 
-ITEMS = st.lists(st.fixed_dictionaries({"label": st.text(max_size=3), "value": st.text(max_size=3)}), max_size=5)
+ITEMS = st.lists(
+    st.fixed_dictionaries({"label": st.text(max_size=3), "value": st.text(max_size=3)}), max_size=5
+)
 
 
 @given(ITEMS, st.randoms())

@@ -104,7 +104,13 @@ def test_a_secret_never_prints() -> None:
 
 @pytest.mark.parametrize(
     ("path", "key", "joined"),
-    [("", "a", "a"), ("a", "b", "a.b"), ("a", "b.c", 'a["b.c"]'), ("", "b.c", '["b.c"]'), ("a[0]", "b_c", "a[0].b_c")],
+    [
+        ("", "a", "a"),
+        ("a", "b", "a.b"),
+        ("a", "b.c", 'a["b.c"]'),
+        ("", "b.c", '["b.c"]'),
+        ("a[0]", "b_c", "a[0].b_c"),
+    ],
 )
 def test_paths(path: str, key: str, joined: str) -> None:
     assert join(path, key) == joined
