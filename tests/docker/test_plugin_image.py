@@ -19,6 +19,7 @@ from offline.docker.server import Provider
 from offline.docker.values import Secret
 from tests.docker.engines import start_engine
 from tests.docker.images import ensure_busybox
+from tests.docker.leftovers import remove_labelled
 from tests.docker.plugin import UNKNOWN, CheckFailed, PluginClient, plain
 from tests.docker.registries import Registry, start_registry
 
@@ -52,10 +53,16 @@ def name(client: docker.DockerClient) -> Iterator[str]:
     yield f"{name}:1"
     for image in client.images.list(f"{name}*"):
         client.images.remove(image.id, force=True)
+    remove_labelled(client, LABEL)
+
+
+LABEL = f"image-test={secrets.token_hex(4)}"
 
 
 def dockerfile(folder: Path, text: str) -> None:
-    (folder / "Dockerfile").write_text(text)
+    """The label goes onto line 2: a build that fails leaves its layers, and they have no other name."""
+    first, _, rest = text.partition("\n")
+    (folder / "Dockerfile").write_text(f"{first}\nLABEL {LABEL}\n{rest}")
 
 
 def inputs(name: str, **build: object) -> dict:
@@ -142,7 +149,7 @@ def test_a_failing_step_is_shown_and_no_argument(plugin, app, name, client, busy
         plugin.create(TOKEN, inputs(name, args={"TOKEN": "tell-nobody-this"}))
     text = failure.value.details()
     assert f"building {name} failed" in text and "returned a non-zero code: 1" in text
-    assert "app/Dockerfile:3, step 3: RUN echo before" in text
+    assert "app/Dockerfile:4, step 4: RUN echo before" in text
     assert "| before" in text and "| got [TOKEN]" in text and "tell-nobody-this" not in text
     assert client.containers.list(all=True, filters={"status": "exited", "ancestor": busybox_image}) == []
 
@@ -153,12 +160,12 @@ def test_a_failing_update_keeps_the_image_and_tells_plainly(plugin, app, name, c
     with pytest.raises(grpc.RpcError) as failure:
         plugin.update(made, inputs(name))
     assert f"building {name} failed" in failure.value.details()
-    assert "app/Dockerfile:2" in failure.value.details()
+    assert "app/Dockerfile:3" in failure.value.details()
     assert client.images.get(name).id == made.state["repoDigest"]
 
 
 def test_missing_base_image(plugin, app, name) -> None:
-    dockerfile(app, "ARG BASE\nFROM ${BASE}\n")
+    (app / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\n")
     with pytest.raises(grpc.RpcError) as failure:
         plugin.create(TOKEN, inputs(name, args={"BASE": "127.0.0.1:1/base:7"}))
     text = failure.value.details()

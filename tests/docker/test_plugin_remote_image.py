@@ -11,6 +11,7 @@ import docker
 import grpc
 import pytest
 
+from tests.docker.leftovers import remove_labelled
 from tests.docker.plugin import UNKNOWN, CheckFailed
 from tests.docker.registries import Registry, start_registry
 
@@ -39,6 +40,7 @@ def local(client: docker.DockerClient, busybox_image: str) -> Iterator[str]:
         for tag in image.tags:
             if tag.startswith(repository):
                 client.images.remove(tag)
+    remove_labelled(client, f"made-by={repository}:1")
 
 
 @pytest.fixture
@@ -166,7 +168,7 @@ def test_missing_image_and_missing_registry(plugin, registry) -> None:
     assert registry.password not in failure.value.details()
     with pytest.raises(grpc.RpcError, match=r"127\.0\.0\.1:1 cannot be reached"):
         plugin.create(TOKEN, {"name": "127.0.0.1:1/a:1"})
-    with pytest.raises(grpc.RpcError, match="is not an image name"):
+    with pytest.raises(grpc.RpcError, match="invalid reference format"):
         plugin.create(TOKEN, {"name": "No Such Name"})
 
 
@@ -182,7 +184,7 @@ def test_preview_and_bad_inputs(plugin) -> None:
 
 def test_build_block(plugin, local, client, busybox_image, tmp_path) -> None:
     text = (
-        f"FROM {busybox_image} AS one\nARG A\nRUN echo $A >/a; grep -c 10.9.8.7 /etc/hosts\n"
+        f"FROM {busybox_image} AS one\nLABEL made-by={local}\nARG A\nRUN echo $A >/a; grep -c there /etc/hosts\n"
         "FROM one\nRUN false\n"
     )
     (tmp_path / "ctx").mkdir()
@@ -202,10 +204,13 @@ def test_build_block(plugin, local, client, busybox_image, tmp_path) -> None:
     }
     made = plugin.create(TOKEN, {"name": name, "build": build})
     image = client.images.get(name)
-    assert image.labels == {"l": "1"} and set(image.tags) == {name, name.replace(":1", ":2")}
+    assert image.labels == {"l": "1", "made-by": local} and set(image.tags) == {
+        name,
+        name.replace(":1", ":2"),
+    }
     assert client.containers.run(name, ["cat", "/a"], remove=True).strip() == b"value"
     assert not plugin.diff(made, {"name": name, "build": build})
     changed = plugin.diff(made, {"name": name, "build": {**build, "buildArgs": {"A": "other"}}})
     assert changed.replaces == ["build"]
-    with pytest.raises(grpc.RpcError, match="File:5, step 5: RUN false"):
+    with pytest.raises(grpc.RpcError, match="File:6, step 6: RUN false"):
         plugin.create(TOKEN, {"name": name, "build": {**build, "target": ""}})
