@@ -223,7 +223,7 @@ def container_args(
         "init": hardening.init,
         "security_opts": ["no-new-privileges"],
         "capabilities": docker.ContainerCapabilitiesArgs(
-            drops=["ALL"], adds=list(hardening.add_capabilities)
+            drops=["ALL"], adds=list(hardening.add_capabilities) or None
         ),
         "device_requests": [device_request(spec.gpu)] if spec.gpu else None,
         "runtime": oci_runtime(spec.gpu) if spec.gpu else None,
