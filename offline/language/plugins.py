@@ -90,6 +90,9 @@ def _policy_pack(
         if not serving:
             proxy.fail(f"the policy pack {folder} ended without serving; its output tells why")
         yield child.wait()
+    except LanguageError as error:
+        proxy.fail(str(error))
+        raise
     finally:
         proxy.fail("the policy pack has ended")
         proxy.close()

@@ -12,6 +12,7 @@ from typing import Any
 import grpc
 
 from offline.language.limits import CHANNEL_OPTIONS
+from offline.language.options import LanguageError
 from offline.stubs import analyzer_pb2
 
 _PREFIX = "/pulumirpc.Analyzer/"
@@ -62,18 +63,18 @@ class PolicyProxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no 
                 _call(channel, f"{_PREFIX}ConfigureStack", self._configuration.SerializeToString())
             except grpc.RpcError as error:
                 if error.code() != grpc.StatusCode.UNIMPLEMENTED:  # packs made with an older library
-                    raise
+                    raise LanguageError(f"the policy pack refused its stack: {error.details()}") from error
         self._channel = channel
         self._attached.set()
 
     def fail(self, reason: str) -> None:
-        """Ends the wait of every call with `reason`."""
-        self._failure = reason
+        """Ends the wait of every call with `reason`; the first reason counts."""
+        self._failure = self._failure or reason
         self._attached.set()
 
     def close(self) -> None:
-        """Stops serving."""
-        self._server.stop(grace=0)
+        """Stops serving, once the calls that still wait have got their answer."""
+        self._server.stop(grace=1).wait()
         if self._channel is not None:
             self._channel.close()
 

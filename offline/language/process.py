@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from offline.language.options import LanguageError
+
 # The engine gives a plugin 5 s between its interrupt and its kill; a child must be gone before that.
 GRACE_S = 3.0
 
@@ -18,7 +20,10 @@ _closing = False
 
 
 class Child:
-    """Started at once. stdin is `text`, or empty; stdout and stderr are the host's unless `capture`."""
+    """Started at once. stdin is `text`, or empty; stdout and stderr are the host's unless `capture`.
+
+    Raises LanguageError when it cannot start.
+    """
 
     def __init__(
         self,
@@ -30,9 +35,12 @@ class Child:
         capture: bool = False,
     ) -> None:
         pipe = subprocess.PIPE if capture else None
-        self._process = subprocess.Popen(
-            args, cwd=cwd, env=env, stdin=subprocess.PIPE, stdout=pipe, stderr=pipe, process_group=0
-        )
+        try:
+            self._process = subprocess.Popen(
+                args, cwd=cwd, env=env, stdin=subprocess.PIPE, stdout=pipe, stderr=pipe, process_group=0
+            )
+        except OSError as error:
+            raise LanguageError(f"{args[0]} cannot be started in {cwd}: {error.strerror}") from error
         self._reaping = threading.Lock()
         self.cancelled = False
         with _lock:

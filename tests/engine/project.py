@@ -22,6 +22,11 @@ from typing import Any
 from offline.toolchain import Toolchain
 
 VIRTUALENV = Path(sys.prefix)
+# A program with one resource that needs no plugin.
+COMPONENT = """
+    import pulumi
+    pulumi.ComponentResource("test:index:Thing", "thing")
+"""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from offline import build as build_module
 from offline.build import ToolchainError, build, cache_folder, cache_key, go_version, pulumi_version
-from offline.toolchain import Toolchain, find_official, find_or_build, offline_toolchain
+from offline.toolchain import CHECKOUT, Toolchain, find_official, find_or_build, offline_toolchain
 
 GOOD_CLI = f"#!/bin/sh\necho {pulumi_version()}\n"
 
@@ -105,6 +106,17 @@ def test_a_plugin_outside_of_berth_says_what_to_do(machine: Machine) -> None:
     ran = subprocess.run([plugin], env=machine.environ, capture_output=True, text=True)
     assert ran.returncode != 0
     assert "run pulumi through ./berth" in ran.stderr
+
+
+def test_a_plugin_finds_its_checkout_behind_links(machine: Machine) -> None:
+    checkout = machine.folder / "checkout"
+    shutil.copytree(CHECKOUT / "offline/bin", checkout / "offline/bin", symlinks=True)
+    link = machine.bin / "pulumi-language-python"
+    link.symlink_to(checkout / "offline/bin/pulumi-language-python")
+    ran = subprocess.run([link], env=machine.environ, capture_output=True, text=True)
+    assert ran.returncode == 69
+    assert f"{checkout}/.venv is missing" in ran.stderr
+    assert f"run {checkout}/berth setup" in ran.stderr
 
 
 def test_the_build_is_done_once_and_reused(machine: Machine) -> None:
