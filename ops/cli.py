@@ -83,15 +83,15 @@ def up(stack: StackName = DEV, yes: Yes = False, json_: Json = False) -> None:
     opened = open_stack(stack)
     to = sys.stderr if json_ else sys.stdout
     with opened.alone("up"):
-        opened.heal()
+        flags = opened.settle()
         ask = not yes and stack != DEV and sys.stdin.isatty()
         if ask:
-            opened.run("preview", to=to)
+            opened.run("preview", *flags, to=to)
             if not typer.confirm(f"Apply these changes to stack {stack}?", err=True):
                 raise UserError(
                     "nothing was changed", fix=f"./berth up -s {stack} --yes applies without asking"
                 )
-        opened.run("up", "--yes", *(["--skip-preview"] if ask else []), to=to)
+        opened.run("up", "--yes", *flags, *(["--skip-preview"] if ask else []), to=to)
     urls = opened.outputs().urls
     for url in urls.values():
         health.wait_until_healthy(url)
@@ -122,7 +122,7 @@ def destroy(
 
     opened = open_stack(stack)
     with opened.alone("destroy"):
-        opened.heal()
+        opened.settle()
         destruction.destroy(opened, yes=yes, with_data=with_data)
 
 

@@ -55,11 +55,11 @@ def ours(wanted: Mapping[str, str], found: Mapping[str, str] | None) -> bool:
     return bool(wanted) and all((found or {}).get(label) == value for label, value in wanted.items())
 
 
-def heal(pulumi: Pulumi, engine: Engine) -> None:
-    """Brings the state and the engine together again; does nothing where nothing was interrupted."""
-    interrupted = read(pulumi.capture("stack", "export", "--stack", pulumi.stack))
+def heal(pulumi: Pulumi, engine: Engine, exported: str) -> bool:
+    """Brings the state and the engine together again. Returns whether anything had been interrupted."""
+    interrupted = read(exported)
     if not interrupted:
-        return
+        return False
     say(
         f"The last run was interrupted during {len(interrupted)} operation(s); looking what became of them ..."
     )
@@ -92,3 +92,4 @@ def heal(pulumi: Pulumi, engine: Engine) -> None:
     pulumi.capture(
         "refresh", "--yes", "--skip-preview", "--clear-pending-creates", *adopted, "--stack", pulumi.stack
     )
+    return True

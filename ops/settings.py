@@ -30,7 +30,7 @@ def check(file: StackFile) -> None:
     from stacks.settings import load
 
     config = _as_engine_hands_it_over(file)
-    if file.config.get("generate_secrets") is True:
+    if _may_generate(file):
         given = {name: _SEALED for name in _names(file)} | {
             request.name: _SEALED for request in _missing(file)
         }
@@ -46,7 +46,7 @@ def check(file: StackFile) -> None:
 
 def ensure_secrets(file: StackFile, pulumi: Pulumi) -> None:
     """Makes the secrets that are missing and stores them encrypted, where the stack allows that."""
-    if file.config.get("generate_secrets") is not True:
+    if not _may_generate(file):
         return
     made = []
     for request in _missing(file):
@@ -64,6 +64,11 @@ def ensure_secrets(file: StackFile, pulumi: Pulumi) -> None:
         made.append(request.config_path)
     if made:
         say(f"generated and stored encrypted in {file.path.name}: {', '.join(made)}")
+
+
+def _may_generate(file: StackFile) -> bool:
+    # `pulumi config set` rewrites the file and turns booleans into text.
+    return str(file.config.get("generate_secrets")).lower() == "true"
 
 
 def _missing(file: StackFile) -> list[SecretRequest]:

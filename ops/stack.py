@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from ops import base_image, engine, environment, pending, places, settings, toolchain
+from ops import base_image, engine, environment, pending, places, settings, status, toolchain
 from ops.errors import UserError
 from ops.hold import hold
 from ops.progress import say
@@ -50,7 +50,8 @@ class Stack:
             return StackOutputs.parse(raw)
         except (KeyError, TypeError):
             raise UserError(
-                f"stack {self.name} has no outputs that this version of berth reads", fix=f"./berth up -s {self.name}"
+                f"stack {self.name} has no outputs that this version of berth reads",
+                fix=f"./berth up -s {self.name}",
             ) from None
 
     def export(self) -> dict[str, Any]:
@@ -82,10 +83,21 @@ class Stack:
         ):
             yield
 
-    def heal(self) -> None:
-        """Settles what an earlier run left undecided."""
-        if self.engine is not None:
-            pending.heal(self.pulumi, self.engine)
+    def settle(self) -> list[str]:
+        """Settles what an earlier run left undecided. Returns the flags that make the next run see what changed outside.
+
+        Reading every object again at each run would double its time; one look at the list of containers tells whether
+        that is needed.
+        """
+        if self.engine is None:
+            return []
+        exported = self.pulumi.capture("stack", "export", "--stack", self.name)
+        if pending.heal(self.pulumi, self.engine, exported):
+            return []
+        gone = status.gone(json.loads(exported), self.engine)
+        if gone:
+            say(f"changed behind our back: {', '.join(gone)}; reading the real state first")
+        return ["--refresh"] if gone else []
 
 
 def open_stack(name: str, *, ready: bool = True) -> Stack:

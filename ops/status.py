@@ -12,6 +12,7 @@ from ops.errors import UserError
 from ops.progress import say
 
 if TYPE_CHECKING:
+    from ops.engine import Engine
     from ops.stack import Stack
 
 CONTAINER = "docker:index/container:Container"
@@ -88,12 +89,16 @@ def observe(container: Recorded, attributes: Mapping[str, Any] | None, *, now: d
     return Observed(
         service=container.service,
         container=container.name,
-        state=state["Status"] if running or state["Status"] != "exited" else f"exited ({state.get('ExitCode')})",
+        state=state["Status"]
+        if running or state["Status"] != "exited"
+        else f"exited ({state.get('ExitCode')})",
         health=health,
         image=str((attributes.get("Config") or {}).get("Image") or container.image),
         ports=_ports(attributes),
         uptime=int((now - _moment(state["StartedAt"])).total_seconds()) if running else None,
-        ok=(running and health in ("-", "healthy")) if container.stays else (running or finished or not container.starts),
+        ok=(running and health in ("-", "healthy"))
+        if container.stays
+        else (running or finished or not container.starts),
     )
 
 
@@ -136,9 +141,31 @@ def read(stack: Stack) -> list[Observed]:
     return observed
 
 
+def gone(exported: Mapping[str, Any], engine: Engine) -> list[str]:
+    """The recorded containers that the engine has no more, or that stopped; `service (state)`."""
+    containers = recorded(exported)
+    if not containers:
+        return []
+    client = engine.client()
+    try:
+        states = {found["Id"]: found["State"] for found in client.api.containers(all=True)}
+    finally:
+        client.close()
+    wrong = []
+    for container in containers:
+        state = states.get(container.id, "missing")
+        if state == "missing" or (container.stays and container.starts and state in ("exited", "dead")):
+            wrong.append(f"{container.service} ({state})")
+    return wrong
+
+
 def document(name: str, services: Sequence[Observed]) -> dict[str, Any]:
     """The report for a script."""
-    return {"stack": name, "ok": exit_code(services) == 0, "containers": [asdict(service) for service in services]}
+    return {
+        "stack": name,
+        "ok": exit_code(services) == 0,
+        "containers": [asdict(service) for service in services],
+    }
 
 
 def show(name: str, services: Sequence[Observed]) -> None:

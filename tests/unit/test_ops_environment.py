@@ -17,7 +17,12 @@ OFFICIAL = Toolchain("official", Path("/opt/pulumi/pulumi"))
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE", "PULUMI_HOME"):
+    for name in (
+        "PULUMI_BACKEND_URL",
+        "PULUMI_CONFIG_PASSPHRASE",
+        "PULUMI_CONFIG_PASSPHRASE_FILE",
+        "PULUMI_HOME",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.delenv("PULUMI_CREDENTIALS_PATH", raising=False)
     for name in ("CACHE", "DATA", "CONFIG"):
@@ -33,19 +38,21 @@ def stack(folder: Path, text: str = "config: {}\n") -> StackFile:
 
 def test_exports_are_shell_and_hold_no_secret(home: Path) -> None:
     found = variables(stack(home), program=OFFICIAL, host="tcp://10.0.0.1:2375")
-    text = exports({**found, "ODD": "a'b $(touch x) \"c\"\nd"})
+    text = exports({**found, "ODD": 'a\'b $(touch x) "c"\nd'})
     secret = passphrase.generated_file().read_text().strip()
     assert secret not in text
     shown = subprocess.run(
         ["sh", "-c", f'{text}\nprintf %s "$ODD|$DOCKER_HOST|$PULUMI_STACK|$(cat "$PULUMI_CONFIG_PASSPHRASE_FILE")"'],
         capture_output=True, text=True, check=True, cwd=home,
     )  # fmt: skip
-    assert shown.stdout == f"a'b $(touch x) \"c\"\nd|tcp://10.0.0.1:2375|dev|{secret}"
+    assert shown.stdout == f'a\'b $(touch x) "c"\nd|tcp://10.0.0.1:2375|dev|{secret}'
     assert not (home / "x").exists()
 
 
 def test_state_is_a_folder_of_the_user_by_default(home: Path) -> None:
-    assert backend.variables(create=True) == {"PULUMI_BACKEND_URL": f"{(home / 'my data').as_uri()}/berth/state"}
+    assert backend.variables(create=True) == {
+        "PULUMI_BACKEND_URL": f"{(home / 'my data').as_uri()}/berth/state"
+    }
     assert (home / "my data" / "berth" / "state").is_dir()
 
 

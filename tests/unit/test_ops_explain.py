@@ -33,7 +33,11 @@ POLICY = """Policies:
     ("output", "cause", "fix"),
     [
         ("error: incorrect passphrase", "the passphrase does not fit stack dev", "PULUMI_CONFIG_PASSPHRASE"),
-        ("error: passphrase must be set with PULUMI_...", "stack dev needs its passphrase", "PULUMI_CONFIG_PASSPHRASE"),
+        (
+            "error: passphrase must be set with PULUMI_...",
+            "stack dev needs its passphrase",
+            "PULUMI_CONFIG_PASSPHRASE",
+        ),
         (LOCKED, "locked by another Pulumi run: root@box, pid 4711", "pulumi cancel --stack dev"),
         ("error: write /x: no space left on device", "the disk is full", "docker system df"),
         (CONTAINER, "port 8010 is taken by container other-web", "stop it, or choose another port"),

@@ -1,0 +1,223 @@
+"""The verbs on a real engine: the usual way, then everything that goes wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import signal
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from tests.docker.images import busybox_image  # noqa: F401
+from tests.engine.workbench import Workbench, children, kill, wait_for
+
+pytestmark = [pytest.mark.engine, pytest.mark.docker, pytest.mark.usefixtures("busybox_image")]
+
+
+@pytest.fixture
+def client() -> Iterator[docker.DockerClient]:
+    found = docker.from_env()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def bench(tmp_path: Path, client: docker.DockerClient) -> Iterator[Workbench]:
+    made = Workbench(tmp_path, f"ops-{secrets.token_hex(3)}")
+    yield made
+    for container in made.containers(client):
+        container.remove(force=True)
+    for volume in client.volumes.list(filters={"label": f"berth.stack={made.name}"}):
+        volume.remove(force=True)
+
+
+def running(bench: Workbench, client: docker.DockerClient) -> bool:
+    return any(container.status == "running" for container in bench.containers(client))
+
+
+def test_from_nothing_to_reachable_and_back(bench: Workbench, client: docker.DockerClient) -> None:
+    up = bench.run("up")
+    assert up.returncode == 0, up.stdout + up.stderr
+    url = f"http://127.0.0.1:{bench.port}"
+    assert f"gateway is up and answers: {url}\n" in up.stdout
+    assert "next: ./berth status" in up.stderr
+    with urllib.request.urlopen(f"{url}/health") as answer:
+        assert answer.read() == b"ok\n"
+
+    text = bench.file.read_text()
+    assert "# This comment must survive." in text
+    assert "aliyun_access_key:\n      secure: v1:" in text
+
+    shown = json.loads(bench.ok("status", "--json"))
+    assert shown["ok"] and [row["health"] for row in shown["containers"]] == ["healthy"]
+
+    # A plain pulumi in a shell that took the exports, as the README says.
+    script = 'eval "$("$PYTHON" -m ops env)" && exec pulumi preview --expect-no-changes'
+    python = str(bench.root / ".venv" / "bin" / "python")
+    plain = subprocess.run(
+        ["sh", "-c", script],
+        env={**bench.environment, "PYTHON": python},
+        cwd=bench.root,
+        capture_output=True,
+        text=True,
+    )
+    assert plain.returncode == 0, plain.stdout + plain.stderr
+    json.loads(bench.ok("preview", "--json"))
+
+    assert "was not confirmed" in bench.fails("destroy")
+    destroyed = bench.run("destroy", "--yes")
+    assert destroyed.returncode == 0, destroyed.stdout + destroyed.stderr
+    assert f"kept: the data volume(s) {bench.name}-data" in destroyed.stderr
+    assert bench.containers(client) == []
+    assert "nothing running" in bench.fails("status", code=3)
+
+    assert json.loads(bench.ok("up", "--json"))["urls"] == {"gateway": url}
+    assert bench.run("destroy", "--with-data", input="wrong\n").returncode == 1
+    assert running(bench, client)
+    bench.ok("destroy", "--with-data", input="dev\n")
+    assert client.volumes.list(filters={"label": f"berth.stack={bench.name}"}) == []
+
+
+def test_container_removed_behind_our_back_is_seen_and_repaired(
+    bench: Workbench, client: docker.DockerClient
+) -> None:
+    bench.ok("up")
+    bench.containers(client)[0].remove(force=True)
+    status = bench.run("status", "--json")
+    assert status.returncode == 1
+    assert json.loads(status.stdout)["containers"][0]["state"] == "missing"
+    bench.ok("up")
+    assert bench.run("status").returncode == 0
+
+
+def test_two_ups_at_once(bench: Workbench, client: docker.DockerClient) -> None:
+    bench.want(ready=False)
+    first = bench.start("up")
+    wait_for(lambda: running(bench, client), what="the first up's container")
+    assert f"pid {first.pid}" in bench.fails("up")
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=60)
+
+
+def test_interrupt_during_create_leaves_nothing_half_made(
+    bench: Workbench, client: docker.DockerClient
+) -> None:
+    bench.want(ready=False)
+    up = bench.start("up")
+    wait_for(lambda: running(bench, client), what="the container")
+    below = children(up.pid)
+    up.send_signal(signal.SIGINT)
+    _, err = up.communicate(timeout=60)
+    assert up.returncode == 130, err
+    assert "interrupted; what was finished is recorded" in err and "fix: ./berth up" in err
+    assert bench.containers(client) == []
+    wait_for(
+        lambda: not any(Path(f"/proc/{pid}").exists() for pid in below),
+        what="all processes ended",
+        seconds=10,
+    )
+    bench.want()
+    bench.ok("up")
+
+
+def test_kill_during_create_is_healed_by_the_next_up(bench: Workbench, client: docker.DockerClient) -> None:
+    bench.want(ready=False)
+    up = bench.start("up")
+    wait_for(lambda: running(bench, client), what="the container")
+    half_made = bench.containers(client)[0].id
+    kill([up.pid, *children(up.pid)])
+    up.communicate(timeout=60)
+    bench.want()
+    healed = bench.run("up")
+    assert healed.returncode == 0, healed.stdout + healed.stderr
+    assert "half made, removed" in healed.stderr
+    (container,) = bench.containers(client)
+    assert container.id != half_made
+    bench.ok("preview", "--expect-no-changes")
+
+
+def test_killed_berth_takes_the_engine_along(bench: Workbench, client: docker.DockerClient) -> None:
+    bench.want(ready=False)
+    up = bench.start("up")
+    wait_for(lambda: running(bench, client), what="the container")
+    below = children(up.pid)
+    kill([up.pid])
+    up.communicate(timeout=60)
+    wait_for(
+        lambda: not any(Path(f"/proc/{pid}").exists() for pid in below),
+        what="all processes ended",
+        seconds=60,
+    )
+    bench.want()
+    bench.ok("up")
+
+
+def test_wrong_passphrase(bench: Workbench) -> None:
+    bench.ok("up")
+    before = bench.file.read_text()
+    said = bench.fails("up", env={"PULUMI_CONFIG_PASSPHRASE": "wrong"})
+    assert "the passphrase does not fit stack dev" in said and "PULUMI_CONFIG_PASSPHRASE" in said
+    assert bench.file.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        (b"config:\n  berth:systems: [gateway\n", "Pulumi.dev.yaml, line 3, column 1"),
+        (b"\xff\xfe\x00", "Pulumi.dev.yaml cannot be read"),
+        (b"- a\n- b\n", "Pulumi.dev.yaml holds a list"),
+        (b"config:\n  berth:systems: [gateway]\n  berth:gatway: {}\n", "berth:gatway: unknown setting"),
+    ],
+)
+def test_unusable_stack_file(bench: Workbench, content: bytes, cause: str) -> None:
+    bench.file.write_bytes(content)
+    assert cause in bench.fails("up")
+    assert bench.file.read_bytes() == content
+
+
+def test_unknown_stack(bench: Workbench) -> None:
+    said = bench.fails("up", "-s", "nope")
+    assert "there is no stack 'nope'" in said and "known: dev" in said
+
+
+def test_no_docker_engine(bench: Workbench, tmp_path: Path) -> None:
+    said = bench.fails("up", env={"DOCKER_HOST": f"unix://{tmp_path}/nothing.sock"})
+    assert "no Docker engine answers at unix://" in said and "DOCKER_HOST" in said
+
+
+def test_lock_of_a_dead_pulumi_is_cleared(bench: Workbench) -> None:
+    bench.ok("up")
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    lock = (
+        Path(bench.environment["XDG_DATA_HOME"]) / "berth/state/.pulumi/locks/organization/berth/dev/x.json"
+    )
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    owner = {
+        "pid": ended.pid,
+        "username": "me",
+        "hostname": os.uname().nodename,
+        "timestamp": "2026-01-02T03:04:05Z",
+    }
+    lock.write_text(json.dumps(owner))
+    assert "run that is dead" in bench.run("up").stderr
+    assert not lock.exists()
+
+
+def test_lock_of_another_machine_is_kept(bench: Workbench) -> None:
+    bench.ok("up")
+    lock = (
+        Path(bench.environment["XDG_DATA_HOME"]) / "berth/state/.pulumi/locks/organization/berth/dev/x.json"
+    )
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    owner = {"pid": 1, "username": "me", "hostname": "elsewhere", "timestamp": "2026-01-02T03:04:05Z"}
+    lock.write_text(json.dumps(owner))
+    said = bench.fails("up")
+    assert "locked by another Pulumi run: me@elsewhere, pid 1" in said and "pulumi cancel" in said
+    assert lock.exists()
