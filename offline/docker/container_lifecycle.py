@@ -14,6 +14,7 @@ from docker.errors import APIError, DockerException, NotFound
 from offline.docker import container_create, container_journal, container_read, container_wait
 from offline.docker.container_failure import explain, name_taken, not_started
 from offline.docker.container_fields import FIELDS, LIMITS, THROTTLES
+from offline.docker.container_support import require_support
 from offline.docker.difference import compare, top
 from offline.docker.image_host import find_or_pull
 from offline.docker.resource import Context, Inputs, PartialCreate, ResourceError, State
@@ -24,6 +25,7 @@ _REMOVAL_SECONDS = 60
 def create(ctx: Context, inputs: Inputs) -> tuple[str, State]:
     """Create, connect, upload, start and wait. What fails on the way is removed again."""
     api = ctx.engine.api
+    require_support(api.api_version, inputs)
     for name in container_journal.remove_unrecorded(api):
         ctx.log(f"removed container '{name}', which an earlier run left half-made")
     find_or_pull(ctx, inputs["image"], inputs.get("platform") or "")

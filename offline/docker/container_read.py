@@ -41,7 +41,9 @@ def imported(inspect: Mapping[str, Any], image: Mapping[str, Any] | None) -> Jso
         for key, value in seen.items()
         if key not in _OUTPUTS_ONLY | _CHOSEN_BY_ENGINE.keys() and value not in (None, "", 0, [], {})
     }
-    given |= {key: seen[key] for key, usual in _CHOSEN_BY_ENGINE.items() if seen.get(key) not in usual}
+    given |= {
+        key: seen[key] for key, usual in _CHOSEN_BY_ENGINE.items() if seen.get(key) and seen[key] not in usual
+    }
     if config.get("Hostname") == inspect["Id"][:12]:
         given.pop("hostname", None)
     for key, name in _FROM_IMAGE.items():

@@ -301,7 +301,8 @@ def test_what_a_killed_plugin_left_is_removed_by_the_next(
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     script = (
-        "import threading\nfrom offline.docker.container import Container\nfrom offline.docker.engine import Engine\n"
+        "import threading\nfrom offline.docker.container import Container\n"
+        "from offline.docker.engine import Engine\n"
         "from offline.docker.resource import Context\n"
         "ctx = Context(engine=Engine({}), urn='', log=print, warn=print, cancelled=threading.Event())\n"
         f"Container().create(ctx, {base | {'healthcheck': NEVER | {'interval': '30s'}, 'wait': True}!r})\n"
@@ -316,6 +317,13 @@ def test_what_a_killed_plugin_left_is_removed_by_the_next(
     made = make(**base)
     assert made.id != half_made and client.containers.get(base["name"]).id == made.id
     assert not list((tmp_path / "berth" / "creating").iterdir())
+
+
+def test_what_this_engine_would_ignore_is_refused(client, failing, base) -> None:
+    if tuple(map(int, client.api.api_version.split("."))) >= (1, 48):
+        pytest.fail("this engine ignores nothing any more: give the test an older API version")
+    text = failing(**base, networksAdvanced=[{"name": "bridge", "gwPriority": 1}])
+    assert "networksAdvanced[0].gwPriority needs Docker 28.0" in text
 
 
 # --- check
