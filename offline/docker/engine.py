@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 DEFAULT_HOST: Final = "unix:///var/run/docker.sock"
 _SOCKET: Final = Path("/var/run/docker.sock")
 _SCHEMES: Final = ("unix://", "tcp://", "http://", "https://", "ssh://", "npipe://")
+_SHARED_SECONDS: Final = 2.0
 _POOL: Final = 64  # connections kept for resources that work side by side
 _ENVIRONMENT: Final = {
     "host": "DOCKER_HOST",
@@ -44,6 +46,7 @@ class Engine:
         self.config = config
         self._lock = threading.Lock()
         self._api: APIClient | None = None
+        self._failure: tuple[float, ResourceError] | None = None
 
     @property
     def host(self) -> str:
@@ -59,10 +62,18 @@ class Engine:
 
     @property
     def api(self) -> APIClient:
-        """The engine's API. Raises ResourceError when it cannot be reached; the next use tries again."""
+        """The engine's API. Raises ResourceError when it cannot be reached; a later use tries again."""
         with self._lock:
-            if self._api is None:
+            if self._api is not None:
+                return self._api
+            # those that waited for this attempt share its failure; a far host may take half a minute to fail
+            if self._failure is not None and time.monotonic() - self._failure[0] < _SHARED_SECONDS:
+                raise self._failure[1]
+            try:
                 self._api = self._connect()
+            except ResourceError as error:
+                self._failure = time.monotonic(), error
+                raise
             return self._api
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from offline.docker.engine import root_cause
 from offline.docker.labels import LABELS, from_docker, to_docker
 from offline.docker.resource import (
     UNKNOWN,
@@ -15,6 +16,7 @@ from offline.docker.resource import (
     Context,
     Field,
     Inputs,
+    PartialCreate,
     Resource,
     ResourceError,
     State,
@@ -66,6 +68,8 @@ class Network(Resource):
         return news, []
 
     def create(self, ctx: Context, inputs: Inputs) -> tuple[str, State]:
+        from docker.errors import DockerException
+
         api = ctx.engine.api
         name = inputs["name"]
         # The API makes a second network of the same name gladly; nothing that joins by name would know which
@@ -87,7 +91,15 @@ class Network(Resource):
             attachable=True if inputs.get("attachable") else None,
             ingress=True if inputs.get("ingress") else None,
         )
-        return made["Id"], _state(api.inspect_network(made["Id"]))
+        try:
+            return made["Id"], _state(api.inspect_network(made["Id"]))
+        except (OSError, DockerException) as error:
+            raise PartialCreate(
+                f"network '{name}' is made, but the engine did not answer afterwards: {root_cause(error)}",
+                id=made["Id"],
+                state=dict(inputs),
+                fix="run `pulumi refresh`, then repeat the command",
+            ) from error
 
     def read(self, ctx: Context, id: str, inputs: Inputs, state: State) -> tuple[str, Inputs, State] | None:
         found = _inspect(ctx.engine.api, id)

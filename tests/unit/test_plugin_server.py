@@ -1,6 +1,6 @@
 """The service behind gRPC, with a resource that needs no engine."""
 
-# ruff: noqa: E501 - lines of test data
+
 
 from __future__ import annotations
 
