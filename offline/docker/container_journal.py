@@ -13,12 +13,13 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from offline.docker.container_read import CREATION_LABEL
+from offline.docker.resource import ResourceError
 
 
 @cache
@@ -38,12 +39,19 @@ def creation(api: Any) -> Iterator[dict[str, str]]:
     word = secrets.token_hex(8)
     engine = _engine_id(api)
     folder = _folder()
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / word
-    with path.open("x", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        json.dump({"engine": engine}, file)
-        file.flush()
+    with ExitStack() as stack:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            file = stack.enter_context(path.open("x", encoding="utf-8"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+            json.dump({"engine": engine}, file)
+            file.flush()
+        except OSError as error:
+            raise ResourceError(
+                f"{folder} cannot be written: {error.strerror}",
+                fix="make room or rights there, or set XDG_STATE_HOME to another folder",
+            ) from None
         try:
             yield {CREATION_LABEL: word}
         finally:

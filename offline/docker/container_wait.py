@@ -14,7 +14,7 @@ from offline.docker.container_failure import health_output, last_logs, redact
 from offline.docker.resource import Context, ResourceError
 
 _FIRST_PAUSE = 0.05
-_LONGEST_PAUSE = 0.5
+_LONGEST_PAUSE = 0.25
 _LOG_SECONDS = 10
 
 
@@ -86,24 +86,25 @@ def until_running(ctx: Context, container: str, inputs: Mapping[str, Any]) -> No
     def settled(inspect: Mapping[str, Any]) -> bool:
         return inspect["State"]["Status"] != "restarting" or time.monotonic() - started > limit
 
-    _poll(ctx, container, inputs["name"], settled)
-    now = ctx.engine.api.inspect_container(container)["State"]
+    now = _poll(ctx, container, inputs["name"], settled)["State"]
     if now["Status"] in ("exited", "dead", "restarting"):
         logs = redact(last_logs(ctx.engine.api, container), inputs)
         ctx.warn(f"container '{inputs['name']}' is {now['Status']} (exit code {now['ExitCode']})\n{logs}")
 
 
-def _poll(ctx: Context, container: str, name: str, done: Callable[[Mapping[str, Any]], bool]) -> None:
-    """Inspect until `done`, with growing pauses; the operation's deadline and cancellation end it."""
+def _poll(
+    ctx: Context, container: str, name: str, done: Callable[[Mapping[str, Any]], bool]
+) -> Mapping[str, Any]:
+    """The first inspection that is `done`, looking less and less often; deadline and cancellation end it."""
     pause = _FIRST_PAUSE
     deadline = time.monotonic() + ctx.timeout if ctx.timeout else None
     while True:
         try:
-            inspect = ctx.engine.api.inspect_container(container)
+            inspect: Mapping[str, Any] = ctx.engine.api.inspect_container(container)
         except NotFound:
             raise _DisappearedError(f"container '{name}' disappeared while it was waited for") from None
         if done(inspect):
-            return
+            return inspect
         if deadline and time.monotonic() > deadline:
             raise ResourceError(
                 f"container '{name}' took longer than the {ctx.timeout:.0f} s that are allowed"

@@ -73,7 +73,8 @@ _MOUNT: Final = {
         nested={
             "driverName": _UPDATE,
             "driverOptions": _UPDATE,
-            "labels": _REPLACED_LABELS,
+            # not replaced, as any other part of a mount: a new task mounts what is asked for
+            "labels": Field(unordered=True, nested={"label": _UPDATE, "value": _UPDATE}),
             "noCopy": Field(default=False),
         }
     ),
