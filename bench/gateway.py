@@ -37,11 +37,11 @@ def up(rounds: int = 3) -> list[Result]:
     with gateway() as system:
         system.run("up", "--yes", "--skip-preview")  # builds what is missing, and shows what to make by hand
         plan = reference.read(system.state())
-        system.run("destroy", "--yes", "--skip-preview")
+        system.clear()
 
         def ours(*flags: str) -> float:
             taken = system.run("up", "--yes", *flags, policies=True).seconds
-            system.run("destroy", "--yes", "--skip-preview")
+            system.clear()
             return taken
 
         whole, apply, floor = alternate(

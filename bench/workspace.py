@@ -69,6 +69,16 @@ class Workspace:
             raise RuntimeError(f"`{' '.join(command)}` failed with {code}:\n{output}")
         return Run(seconds, peak, output)
 
+    def clear(self) -> None:
+        """Remove all that the stack made, data volumes included: they are protected, and nobody's here."""
+        state = self.state()
+        if any(resource.get("protect") for resource in state):
+            self.run("state", "unprotect", "--all", "--yes")
+        self.run("destroy", "--yes", "--skip-preview")
+        kept = [resource["outputs"]["name"] for resource in state if resource.get("retainOnDelete")]
+        if kept:
+            subprocess.run(["docker", "volume", "rm", "--force", *kept], check=True, capture_output=True)
+
     def state(self) -> list[dict[str, Any]]:
         """The stack's resources in the order of their creation, secrets in the clear."""
         command = ["pulumi", "stack", "export", "--show-secrets", "--stack", self.stack]
@@ -121,11 +131,11 @@ def workspace(program: str | None = None, **variables: str) -> Iterator[Workspac
     try:
         bench.run("stack", "init", "--no-select")
         yield bench
-        bench.run("destroy", "--yes", "--skip-preview")
+        bench.clear()
     except BaseException:
         # What was made must go, and the first error must stay the one that is told.
-        with suppress(RuntimeError):
-            bench.run("destroy", "--yes", "--skip-preview")
+        with suppress(RuntimeError, subprocess.CalledProcessError):
+            bench.clear()
         raise
     finally:
         shutil.rmtree(folder, ignore_errors=True)
