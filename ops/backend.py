@@ -11,7 +11,7 @@ from ops.project import project
 
 
 def variables(*, create: bool) -> dict[str, str]:
-    """PULUMI_BACKEND_URL for the default folder, or nothing where Pulumi's usual settings name another place."""
+    """PULUMI_BACKEND_URL for the default folder; nothing where Pulumi's own settings name another place."""
     if os.environ.get("PULUMI_BACKEND_URL") or (project().get("backend") or {}).get("url") or _logged_in():
         return {}
     folder = places.data() / "state"

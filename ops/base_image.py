@@ -1,4 +1,4 @@
-"""`berth/base:<key>`: the image under every local image. Made once by debootstrap, then cached and imported."""
+"""`berth/base:<key>`, the image under every local image: made once by debootstrap, cached, imported."""
 
 from __future__ import annotations
 
@@ -100,7 +100,8 @@ def _rootfs(tag: str, mirror: Mapping[str, str]) -> Path:
             if done.returncode:
                 say("\n".join(done.stdout.splitlines()[-25:]))
                 raise UserError(
-                    f"the base image could not be made (exit code {done.returncode}; its last lines are above)",
+                    f"the base image could not be made (exit code {done.returncode}; its last lines are "
+                    "above)",
                     fix="make the Debian mirror reachable, or set APT_MIRROR to one that is",
                 )
         _keep_newest(path)

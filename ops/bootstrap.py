@@ -1,7 +1,7 @@
 """Makes `.venv` from a lock file. Run by ./berth with whatever Python it found; standard library only.
 
-A finished environment carries `.venv/.berth/`: a copy of each lock it satisfies and the folder it was made in. Both
-are removed before anything changes and written last, so what an interrupted run leaves behind is made anew.
+A finished environment carries `.venv/.berth/`: a copy of each lock it satisfies and the folder it was
+made in. Both are removed before anything changes and written last, so what an interrupted run leaves behind is made anew.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def find_uv(venv: Path) -> str | None:
 
 
 def pip_index() -> dict[str, str]:
-    """pip's index and CA settings for uv, which reads neither pip.conf nor PIP_*; many networks have only a mirror."""
+    """pip's index and CA settings for uv, which reads neither: many networks have only a mirror."""
     wanted = {"UV_DEFAULT_INDEX": "index-url", "UV_EXTRA_INDEX_URL": "extra-index-url"}
     if "UV_INDEX_URL" in os.environ:
         del wanted["UV_DEFAULT_INDEX"]
@@ -203,8 +203,8 @@ def make(root: Path, venv: Path, lock: str) -> None:
     fresh.rename(stamp)
 
 
-def keep_superset(venv: Path, root: Path, lock: str) -> str:
-    """An environment that already has the test tools keeps them; going back and forth would reinstall each time."""
+def keep_superset(venv: Path, lock: str) -> str:
+    """An environment that has the test tools keeps them: going back and forth would reinstall each time."""
     return DEV_LOCK if lock == RUNTIME_LOCK and (venv / ".berth" / DEV_LOCK).is_file() else lock
 
 
@@ -214,7 +214,7 @@ def main(root: Path, lock: str) -> int:
         with alone(root / ".berth" / "setup.lock"):
             if ready(venv, root, lock):
                 return 0
-            lock = keep_superset(venv, root, lock)
+            lock = keep_superset(venv, lock)
             with step(f"Setting up .venv from {lock}"):
                 make(root, venv, lock)
     except BootstrapError as error:

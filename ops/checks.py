@@ -1,4 +1,4 @@
-"""`./berth test`: everything that must hold before a change goes in. What cannot run fails; nothing is skipped."""
+"""`./berth test`: all that must hold before a change goes in. What cannot run fails; nothing is skipped."""
 
 from __future__ import annotations
 
@@ -76,7 +76,10 @@ def _fast(arguments: Sequence[str]) -> bool:
 
 
 def provide_programs() -> None:
-    """Installs what the tests start, where that is allowed. Raises UserError naming what is missing elsewhere."""
+    """Installs what the tests start, where that is allowed.
+
+    Raises UserError naming what is missing elsewhere.
+    """
     missing = {program: package for program, package in PROGRAMS.items() if not _which(program)}
     if not missing:
         return

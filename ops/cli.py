@@ -1,4 +1,4 @@
-"""The verbs. Each one arranges the nouns of this package; imports are late, so that `--help` answers at once."""
+"""The verbs. Each arranges the nouns of this package; imports are late, so that `--help` answers at once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _document(content: Any) -> None:
 
 @app.command()
 def setup(stack: StackName = DEV) -> None:
-    """Make everything that `up` needs and change nothing else: toolchain, Docker engine, base image, state."""
+    """Make what `up` needs and change nothing else: toolchain, Docker engine, base image, state."""
     from ops import toolchain
     from ops.stack import open_stack
 
@@ -71,8 +71,8 @@ def preview(
 def up(stack: StackName = DEV, yes: Yes = False, json_: Json = False) -> None:
     """Bring the stack up, from nothing if need be, and wait until it answers.
 
-    The first time this makes all that is missing, a Docker engine included. In a terminal, stacks other than `dev` ask
-    before anything changes.
+    The first time this makes all that is missing, a Docker engine included. In a terminal, stacks other
+    than `dev` ask before anything changes.
     """
     import time
 
@@ -128,7 +128,10 @@ def destroy(
 
 @app.command()
 def status(stack: StackName = DEV, json_: Json = False) -> None:
-    """Compare what the stack says with what the engine runs. Exits 0 only when every container is there and healthy."""
+    """Compare what the stack says with what the engine runs.
+
+    Exits 0 only when every container is there and healthy.
+    """
     from ops import status as report
     from ops.stack import open_stack
 

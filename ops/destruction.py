@@ -1,4 +1,4 @@
-"""`./berth destroy`: containers and networks go, protected data stays unless its removal is confirmed by name."""
+"""`./berth destroy`: containers and networks go, data stays unless its removal is confirmed by name."""
 
 from __future__ import annotations
 

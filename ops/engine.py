@@ -1,4 +1,4 @@
-"""The Docker engine: the one that is reachable, else, as root on Debian or Ubuntu, one that is installed and started."""
+"""The Docker engine: a reachable one, else, as root on Debian or Ubuntu, one installed and started here."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 FROM_STACK = "the stack's `berth:host`"
 DEFAULT_HOST = "unix:///var/run/docker.sock"
+HERE = WantedHost()
 PID_FILE = Path("/var/run/docker.pid")
 START_DEADLINE = 60.0  # seconds; a first start on two slow cores took 6
 
@@ -82,7 +83,7 @@ def log_file() -> Path:
 
 
 def address(wanted: WantedHost) -> tuple[str, str]:
-    """The engine's address and where it comes from: the stack, DOCKER_HOST, the docker context, the default socket."""
+    """The engine's address and its origin: the stack, DOCKER_HOST, the docker context, the default socket."""
     if wanted.address:
         return wanted.address, FROM_STACK
     if host := os.environ.get("DOCKER_HOST"):
@@ -153,13 +154,13 @@ def ways_out(host: str) -> str:
     )
 
 
-def existing(wanted: WantedHost = WantedHost()) -> Engine:
+def existing(wanted: WantedHost = HERE) -> Engine:
     """The engine's address, without a look whether it answers."""
     host, origin = address(wanted)
     return Engine(host=host, origin=origin, cert_path=wanted.cert_path, ssh_opts=wanted.ssh_opts)
 
 
-def reachable(wanted: WantedHost = WantedHost()) -> Engine:
+def reachable(wanted: WantedHost = HERE) -> Engine:
     """The engine, which answers. Raises UserError when it does not."""
     engine = existing(wanted)
     if (reason := answers(engine)) is not None:
@@ -170,8 +171,11 @@ def reachable(wanted: WantedHost = WantedHost()) -> Engine:
     return engine
 
 
-def ensure(wanted: WantedHost = WantedHost()) -> Engine:
-    """The engine, which answers. Installs and starts the distribution's one where that is allowed and needed."""
+def ensure(wanted: WantedHost = HERE) -> Engine:
+    """The engine, which answers.
+
+    Installs and starts the distribution's one where that is allowed and needed.
+    """
     engine = existing(wanted)
     if engine.host != DEFAULT_HOST or not apt.usable():
         return reachable(wanted)
@@ -220,7 +224,8 @@ def _wait(engine: Engine, process: subprocess.Popen[bytes] | None) -> None:
             say(last)
             raise UserError(
                 f"dockerd ended at once with exit code {process.returncode} (its last lines are above)",
-                fix=f"correct what it names (whole log: {log_file()}), or point DOCKER_HOST at another engine",
+                fix=f"correct what it names (whole log: {log_file()}), or point DOCKER_HOST at another "
+                "engine",
             )
         if time.monotonic() > deadline:
             raise UserError(

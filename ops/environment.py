@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Mapping
-
 from typing import TYPE_CHECKING
 
 from ops import backend, engine, passphrase, toolchain
@@ -21,7 +20,8 @@ def variables(
 ) -> dict[str, str]:
     """What differs from the present environment.
 
-    program: the Pulumi in use. host: the Docker engine's address, unless the stack names it itself. create: make the passphrase and the state folder when they are missing.
+    program: the Pulumi in use. host: the Docker engine's address, unless the stack names it itself.
+    create: make the passphrase and the state folder when they are missing.
     """
     found = {
         "PULUMI_STACK": stack.name,

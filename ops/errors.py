@@ -1,4 +1,4 @@
-"""What a user can act on: one line of cause and the next step. Anything else is a defect and keeps its traceback."""
+"""What a user can act on: a cause and the next step. All else is a defect and keeps its traceback."""
 
 
 class UserError(Exception):

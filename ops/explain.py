@@ -17,7 +17,7 @@ _VAGUE = ("update failed", "preview failed", "resource operation failed", "one o
 
 @dataclass(frozen=True)
 class Rule:
-    """One known failure: how it looks, and what to say. The texts may use the pattern's groups and {stack}."""
+    """One known failure: its look, and what to say. The texts may use the pattern's groups and {stack}."""
 
     sign: re.Pattern[str]
     cause: str
@@ -32,7 +32,8 @@ RULES = (
     _rule(
         r"incorrect passphrase",
         "the passphrase does not fit stack {stack}: its secrets were encrypted with another one",
-        "set PULUMI_CONFIG_PASSPHRASE (or PULUMI_CONFIG_PASSPHRASE_FILE) to the one it was made with; nothing was changed",
+        "set PULUMI_CONFIG_PASSPHRASE (or PULUMI_CONFIG_PASSPHRASE_FILE) to the one it was made with; "
+        "nothing was changed",
     ),
     _rule(
         r"passphrase must be set",
@@ -52,12 +53,15 @@ RULES = (
         '`pulumi cancel --stack {stack}` after eval "$(./berth env)"',
     ),
     _rule(
-        r"protected.{0,200}cannot be deleted|unable to delete resource .{0,200}as it is currently marked for protection",
+        r"protected.{0,200}cannot be deleted|unable to delete resource .{0,200}as it is currently marked "
+        "for protection",
         "a protected resource would be deleted or replaced (named above); nothing of it was changed",
-        "undo the setting that makes this necessary; to give the data up on purpose: ./berth destroy --with-data",
+        "undo the setting that makes this necessary; to give the data up on purpose: ./berth destroy "
+        "--with-data",
     ),
     _rule(
-        r"unmarshal.{0,40}(deployment|checkpoint)|(deployment|checkpoint|snapshot).{0,60}(corrupt|integrity|invalid character)",
+        r"unmarshal.{0,40}(deployment|checkpoint)"
+        r"|(deployment|checkpoint|snapshot).{0,60}(corrupt|integrity|invalid character)",
         "the recorded state of stack {stack} cannot be read",
         "restore it from a backup: the backend keeps the older ones under .pulumi/backups; do not delete it",
     ),

@@ -14,7 +14,10 @@ PAUSE = 0.5
 
 
 def wait_until_healthy(url: str, *, deadline: float = DEADLINE) -> None:
-    """Asks `{url}/health` until it answers 2xx. Raises UserError with the last answer after `deadline` seconds."""
+    """Asks `{url}/health` until it answers 2xx.
+
+    Raises UserError with the last answer after `deadline` seconds.
+    """
     address = url.rstrip("/") + "/health"
     end = time.monotonic() + deadline
     opener = urllib.request.build_opener(
@@ -31,6 +34,7 @@ def wait_until_healthy(url: str, *, deadline: float = DEADLINE) -> None:
         if time.monotonic() > end:
             raise UserError(
                 f"{address} does not answer although the containers are healthy: {last}",
-                fix="./berth status shows ports and states; a firewall or another machine's address is the usual cause",
+                fix="./berth status shows ports and states; a firewall or another machine's address is "
+                "the usual cause",
             )
         time.sleep(PAUSE)

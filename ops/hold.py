@@ -1,4 +1,7 @@
-"""One command at a time on one thing. The kernel releases the lock when its holder dies, so it is never stale."""
+"""One command at a time on one thing.
+
+The kernel releases the lock when its holder dies, so it is never stale.
+"""
 
 from __future__ import annotations
 

@@ -17,7 +17,10 @@ _COMPILE = (
 
 
 def renew(*, upgrade: bool) -> None:
-    """Compiles both lock files, the second under the constraints of the first. upgrade: take newer versions."""
+    """Compiles both lock files, the second under the constraints of the first.
+
+    upgrade: take newer versions.
+    """
     uv = Path(sys.executable).with_name("uv")
     newer = ["--upgrade"] if upgrade else []
     for lock, extra in {

@@ -20,7 +20,8 @@ def generated_file() -> Path:
 def variables(stack: StackFile, *, create: bool) -> dict[str, str]:
     """The environment variables that tell Pulumi the passphrase; empty where the user's own already do.
 
-    create: generate one when there is none. Raises UserError when the stack was encrypted with an unknown one.
+    create: generate one when there is none. Raises UserError when the stack was encrypted with an
+    unknown one.
     """
     if stack.secrets_provider != "passphrase":
         return {}
@@ -31,7 +32,8 @@ def variables(stack: StackFile, *, create: bool) -> dict[str, str]:
         if stack.encrypted:
             raise UserError(
                 f"{stack.path.name} is encrypted with a passphrase that is not on this machine",
-                fix=f"set PULUMI_CONFIG_PASSPHRASE(_FILE), or copy the passphrase to {path} (mode 0600); when it is lost, "
+                fix=f"set PULUMI_CONFIG_PASSPHRASE(_FILE), or copy the passphrase to {path} (mode 0600); "
+                "when it is lost, "
                 f"remove `encryptionsalt` and the `secure:` values from {stack.path.name}",
             )
         if create:
@@ -46,12 +48,14 @@ def _generate(path: Path) -> None:
     with os.fdopen(descriptor, "w") as handle:
         handle.write(secrets.token_urlsafe(32) + "\n")
     try:
-        # link() refuses to overwrite: of two first runs at once, both use the passphrase that was there first.
+        # link() refuses to overwrite: of two first runs at once, both use the passphrase that was
+        # there first.
         path.hardlink_to(part)
     except FileExistsError:
         return
     finally:
         part.unlink()
     say(
-        f"A passphrase for this machine's stacks was generated: {path} (back it up; without it their secrets are lost)"
+        f"A passphrase for this machine's stacks was generated: {path} (back it up; without it their "
+        "secrets are lost)"
     )

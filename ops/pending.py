@@ -1,7 +1,8 @@
 """Heals what a killed `up` left: operations of which nobody knows whether they happened.
 
-For each object that was being created, the engine is asked. A container that is ours is removed (it never served, its
-data lies in volumes), a network or volume that is ours is taken into the state, the rest is dropped from the list.
+For each object that was being created, the engine is asked. A container that is ours is removed (it never
+served, its data lies in volumes), a network or volume that is ours is taken into the state, the rest is
+dropped from the list.
 Objects of others are never touched: ours are known by the labels that the interrupted operation wanted.
 """
 
@@ -61,7 +62,8 @@ def heal(pulumi: Pulumi, engine: Engine, exported: str) -> bool:
     if not interrupted:
         return False
     say(
-        f"The last run was interrupted during {len(interrupted)} operation(s); looking what became of them ..."
+        f"The last run was interrupted during {len(interrupted)} operation(s); looking what became of "
+        "them ..."
     )
     adopted: list[str] = []
     client = engine.client()
@@ -79,7 +81,8 @@ def heal(pulumi: Pulumi, engine: Engine, exported: str) -> bool:
                 for found in getattr(client, ADOPTED[entry.type]).list(filters={"name": name}):
                     if found.name == name and ours(wanted_labels(entry.inputs), found.attrs.get("Labels")):
                         say(
-                            f"  {ADOPTED[entry.type].removesuffix('s')} {name}: was created, taken into the state"
+                            f"  {ADOPTED[entry.type].removesuffix('s')} {name}: was created, taken into "
+                            "the state"
                         )
                         adopted += [
                             "--import-pending-creates",

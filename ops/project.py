@@ -68,7 +68,8 @@ class StackFile:
         if not self.path.exists():
             known = stack_names(self.root)
             raise UserError(
-                f"there is no stack {self.name!r}: {self.path.name} does not exist (known: {', '.join(known) or 'none'})",
+                f"there is no stack {self.name!r}: {self.path.name} does not exist (known: "
+                f"{', '.join(known) or 'none'})",
                 fix=f"choose one with -s, or copy Pulumi.dev.yaml to {self.path.name} and edit it",
             )
         return read_yaml(self.path)

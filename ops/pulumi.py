@@ -35,7 +35,10 @@ class Pulumi:
     stack: str
 
     def stream(self, *args: str, to: TextIO | None = None) -> str:
-        """Runs a command and shows its output as it comes. Returns the last lines; raises UserError when it fails."""
+        """Runs a command and shows its output as it comes.
+
+        Returns the last lines; raises UserError when it fails.
+        """
         target = to or sys.stdout
         colour = "always" if target.isatty() else "never"
         kept: deque[str] = deque(maxlen=KEPT_LINES)
@@ -51,7 +54,8 @@ class Pulumi:
         if interrupted:
             raise UserError(
                 f"`{args[0]}` of stack {self.stack} was interrupted; what was finished is recorded",
-                fix=f"./berth {args[0]} -s {self.stack} goes on from there; ./berth status -s {self.stack} shows where it is",
+                fix=f"./berth {args[0]} -s {self.stack} goes on from there; ./berth status -s "
+                f"{self.stack} shows where it is",
                 code=130,
             )
         if code:
@@ -59,7 +63,10 @@ class Pulumi:
         return output
 
     def capture(self, *args: str, text: str | None = None) -> str:
-        """Runs a command quietly, with `text` as its input, and returns its stdout. Raises UserError when it fails."""
+        """Runs a command quietly, with `text` as its input, and returns its stdout.
+
+        Raises UserError when it fails.
+        """
         process = self._start(
             list(args), stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.PIPE
         )
@@ -87,7 +94,7 @@ class Pulumi:
                 # A group of its own: a Ctrl-C in the terminal reaches it once, through us. Two would make it
                 # abandon running operations.
                 start_new_session=True,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 - no threads of ours hold locks here
+                preexec_fn=_end_with_parent,
             )
         except OSError as error:
             raise UserError(f"{self.program} cannot be run: {error}", fix="run ./berth doctor") from None
@@ -101,7 +108,10 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def _interrupts_go_to(process: subprocess.Popen[str]) -> Iterator[list[int]]:
-    """Forwards the first interrupt; a second one makes the CLI give up at once. Yields the signals that came."""
+    """Forwards the first interrupt;
+
+    a second one makes the CLI give up at once. Yields the signals that came.
+    """
     came: list[int] = []
 
     def forward(number: int, _frame: FrameType | None) -> None:

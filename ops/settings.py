@@ -31,9 +31,7 @@ def check(file: StackFile) -> None:
 
     config = _as_engine_hands_it_over(file)
     if _may_generate(file):
-        given = {name: _SEALED for name in _names(file)} | {
-            request.name: _SEALED for request in _missing(file)
-        }
+        given = dict.fromkeys(_names(file), _SEALED) | {request.name: _SEALED for request in _missing(file)}
         config["berth:secrets"] = json.dumps(given)
     try:
         load(config, _sealed_keys(file))
@@ -83,7 +81,7 @@ def _as_engine_hands_it_over(file: StackFile) -> dict[str, str]:
         str(key): value if isinstance(value, str) else json.dumps(value) for key, value in config.items()
     }
     if _names(file):
-        handed["berth:secrets"] = json.dumps({name: _SEALED for name in _names(file)})
+        handed["berth:secrets"] = json.dumps(dict.fromkeys(_names(file), _SEALED))
     return handed
 
 

@@ -84,9 +84,12 @@ class Stack:
             yield
 
     def settle(self) -> list[str]:
-        """Settles what an earlier run left undecided. Returns the flags that make the next run see what changed outside.
+        """Settles what an earlier run left undecided.
 
-        Reading every object again at each run would double its time; one look at the list of containers tells whether
+        Returns the flags that make the next run see what changed outside.
+
+        Reading every object again at each run would double its time; one look at the list of containers
+        tells whether
         that is needed.
         """
         if self.engine is None:

@@ -70,7 +70,10 @@ def recorded(exported: Mapping[str, Any]) -> list[Recorded]:
 
 
 def observe(container: Recorded, attributes: Mapping[str, Any] | None, *, now: datetime) -> Observed:
-    """Compares one container with what the engine says of it (`docker inspect`); None: the engine has none."""
+    """Compares one container with what the engine says of it (`docker inspect`);
+
+    None: the engine has none.
+    """
     if attributes is None:
         return Observed(
             service=container.service,
@@ -206,5 +209,9 @@ def _duration(seconds: int | None) -> str:
 
 
 def exit_code(services: Sequence[Observed]) -> int:
-    """0: all as it should be; 1: something is missing, stopped or unhealthy (3: nothing is up, see `read`)."""
+    """0:
+
+    all as it should be; 1: something is missing, stopped or unhealthy (3: nothing is up, see
+    `read`).
+    """
     return int(not all(service.ok for service in services))

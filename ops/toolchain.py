@@ -1,4 +1,7 @@
-"""The Pulumi to use: the official one on PATH, else ours, which the first run builds (offline/toolchain.py)."""
+"""The Pulumi to use:
+
+the official one on PATH, else ours, which the first run builds (offline/toolchain.py).
+"""
 
 from __future__ import annotations
 

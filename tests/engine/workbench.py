@@ -1,4 +1,7 @@
-"""A small project of its own for the verbs: one web server, the real launcher's code, policies and toolchain."""
+"""A small project of its own for the verbs:
+
+one web server, the real launcher's code, policies and toolchain.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +104,10 @@ class Workbench:
         }
 
     def want(self, *, ready: bool = True, mark: str = "") -> None:
-        """Chooses what the program asks for. ready: False makes the server start listening only after minutes."""
+        """Chooses what the program asks for.
+
+        Ready: False makes the server start listening only after minutes.
+        """
         command = SERVE.format(wait=f": {mark};" if ready else "sleep 250;")
         wanted = {"stack": self.name, "port": self.port, "command": command}
         (self.root / "wanted.json").write_text(json.dumps(wanted))
@@ -140,7 +146,10 @@ class Workbench:
         return done.stdout
 
     def fails(self, *args: str, code: int = 1, env: Mapping[str, str] | None = None) -> str:
-        """Runs a verb that must fail as users' errors do: cause and fix last, no traceback; those two lines."""
+        """Runs a verb that must fail as users' errors do:
+
+        cause and fix last, no traceback; those two lines.
+        """
         done = self.run(*args, env=env)
         assert done.returncode == code, done.stdout + done.stderr
         assert "Traceback" not in done.stdout + done.stderr

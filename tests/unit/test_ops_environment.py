@@ -42,7 +42,10 @@ def test_exports_are_shell_and_hold_no_secret(home: Path) -> None:
     secret = passphrase.generated_file().read_text().strip()
     assert secret not in text
     shown = subprocess.run(
-        ["sh", "-c", f'{text}\nprintf %s "$ODD|$DOCKER_HOST|$PULUMI_STACK|$(cat "$PULUMI_CONFIG_PASSPHRASE_FILE")"'],
+        [
+            "sh", "-c",
+            text + 'printf %s "$ODD|$DOCKER_HOST|$PULUMI_STACK|$(cat "$PULUMI_CONFIG_PASSPHRASE_FILE")"',
+        ],
         capture_output=True, text=True, check=True, cwd=home,
     )  # fmt: skip
     assert shown.stdout == f'a\'b $(touch x) "c"\nd|tcp://10.0.0.1:2375|dev|{secret}'

@@ -4,9 +4,10 @@ import pytest
 
 from ops.explain import explain, first_error, plain
 
-LOCKED = """error: the stack is currently locked by 1 lock(s). Either wait for the other process(es) to end or delete \
-the lock file with `pulumi cancel`.
-  file:///state/.pulumi/locks/organization/berth/dev/1.json: created by root@box (pid 4711) at 2026-01-02T03:04:05Z
+LOCKED = """error: the stack is currently locked by 1 lock(s). Either wait for the other \
+process(es) to end or delete the lock file with `pulumi cancel`.
+  file:///state/.pulumi/locks/organization/berth/dev/1.json: \
+created by root@box (pid 4711) at 2026-01-02T03:04:05Z
 """
 CONTAINER = """
  +  docker:index:Container gateway-processor creating (2s) error: container app-1 is unhealthy

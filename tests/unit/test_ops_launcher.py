@@ -1,4 +1,4 @@
-"""./berth and ops/bootstrap.py in a copy of the project, with stand-ins for Python and uv that record their calls."""
+"""./berth and ops/bootstrap.py in a copy of the project, with a uv that records its calls."""
 
 from __future__ import annotations
 
