@@ -1,7 +1,7 @@
 """Makes `.venv` from a lock file. Run by ./berth with whatever Python it found; standard library only.
 
-A finished environment carries `.venv/.berth/`: a copy of each lock it satisfies and the folder it was
-made in. Both are removed before anything changes and written last, so what an interrupted run leaves behind is made anew.
+A finished environment carries `.venv/.berth/`: a copy of each lock it satisfies and the folder it was made in.
+Both are removed before anything changes and written last, so what an interrupted run leaves is made anew.
 """
 
 from __future__ import annotations

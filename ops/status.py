@@ -209,9 +209,5 @@ def _duration(seconds: int | None) -> str:
 
 
 def exit_code(services: Sequence[Observed]) -> int:
-    """0:
-
-    all as it should be; 1: something is missing, stopped or unhealthy (3: nothing is up, see
-    `read`).
-    """
+    """0: all as it should be; 1: something is missing, stopped or unhealthy (nothing up is 3, see `read`)."""
     return int(not all(service.ok for service in services))
