@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
+import grpc
 from google.protobuf import empty_pb2
 
 from offline.docker import check, difference, schema, values
@@ -109,6 +110,18 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def GetMappings(self, request: Any, context: Any) -> Any:
         return provider_pb2.GetMappingsResponse()
 
+    def Parameterize(self, request: Any, context: Any) -> Any:
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, "the docker provider takes no parameters")
+
+    def Construct(self, request: Any, context: Any) -> Any:
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, "the docker provider has no components")
+
+    def Call(self, request: Any, context: Any) -> Any:
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the docker provider has no method {request.tok}")
+
+    def List(self, request: Any, context: Any) -> Any:
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, "the docker provider cannot list resources")
+
     def Cancel(self, request: Any, context: Any) -> Any:
         self.cancelled.set()
         return empty_pb2.Empty()
@@ -134,6 +147,9 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             config, failures = read_config(given)
             if failures:
                 raise ResourceError("; ".join(f"docker:{f.property}: {f.reason}" for f in failures))
+            # the SDK hands the list on as one JSON text: the mark is on that, not on the passwords in it
+            for auth in config.get("registryAuth", []):
+                values.reveal(Secret(auth.get("password")), self.secrets)
             self.engine = Engine(config)
             return provider_pb2.ConfigureResponse(
                 acceptSecrets=True, supportsPreview=True, supports_autonaming_configuration=True

@@ -1,23 +1,24 @@
 """The service behind gRPC, with a resource that needs no engine."""
 
-
-
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator, Mapping
+from concurrent import futures
 from pathlib import Path
 from typing import Any, ClassVar
 
 import grpc
 import pytest
+from google.protobuf import empty_pb2
 
 from offline.docker import server, values
 from offline.docker.__main__ import start
 from offline.docker.resource import UNKNOWN, Context, Field, PartialCreate, Resource, ResourceError
 from offline.docker.server import Provider
 from offline.docker.values import Secret
-from offline.stubs import provider_pb2, status_pb2
+from offline.stubs import engine_pb2_grpc, provider_pb2, status_pb2
 from tests.docker.plugin import CheckFailed, Made, PluginClient, plain
 
 NETWORK = "docker:index/network:Network"
@@ -46,6 +47,9 @@ class Box(Resource):
                 raise ResourceError(f"cannot use {inputs['options']['password']}", fix="try another")
             case "half":
                 raise PartialCreate("never healthy", id="box-1", state=dict(inputs))
+            case "talks":
+                ctx.log(f"pulling with {inputs['options']['password']}")
+                ctx.warn(f"{inputs['options']['password']} is weak")
             case "defect":
                 raise KeyError("x")
             case "waits":
@@ -203,6 +207,51 @@ def test_engine_modes_of_automatic_names(plugin: PluginClient) -> None:
     assert values.decode(check(proposed_name="x-9").inputs)["name"] == "x-9"
     with pytest.raises(grpc.RpcError, match="automatic names are off"):
         check(mode=options.DISABLE)
+
+
+class Listener(engine_pb2_grpc.EngineServicer):
+    """A Pulumi engine that only listens."""
+
+    def __init__(self) -> None:
+        self.heard: list[Any] = []
+
+    def Log(self, request: Any, context: Any) -> Any:  # noqa: N802 - the name of the method on the wire
+        self.heard.append(request)
+        return empty_pb2.Empty()
+
+
+def test_messages_reach_the_engine_without_secrets(plugin: PluginClient) -> None:
+    listener = Listener()
+    engine = grpc.server(futures.ThreadPoolExecutor(1))
+    engine_pb2_grpc.add_EngineServicer_to_server(listener, engine)
+    port = engine.add_insecure_port("127.0.0.1:0")
+    engine.start()
+    plugin.stub.Handshake(provider_pb2.ProviderHandshakeRequest(engine_address=f"127.0.0.1:{port}"))
+    plugin.create(NETWORK, {"driver": "talks", "options": {"password": Secret("hunter2")}})
+    engine.stop(0).wait()
+    said = [(m.message, m.ephemeral, m.urn.split("::")[-1]) for m in listener.heard]
+    assert said == [("pulling with [secret]", True, "test"), ("[secret] is weak", False, "test")]
+
+
+def test_the_plugin_tells_what_it_is(real: PluginClient) -> None:
+    assert real.stub.GetPluginInfo(empty_pb2.Empty()).version == "5.1.0"
+    schema = json.loads(real.stub.GetSchema(provider_pb2.GetSchemaRequest()).schema)
+    assert schema["name"] == "docker" and NETWORK in schema["resources"]
+    shaken = real.stub.Handshake(provider_pb2.ProviderHandshakeRequest())
+    assert shaken.accept_secrets and shaken.supports_autonaming_configuration
+    assert not real.stub.GetMapping(provider_pb2.GetMappingRequest(key="terraform")).data
+
+
+@pytest.mark.parametrize("method", ["Parameterize", "Construct", "Call"])
+def test_methods_that_are_not_served_say_so(real: PluginClient, method: str) -> None:
+    requests = {"Parameterize": provider_pb2.ParameterizeRequest, "Construct": provider_pb2.ConstructRequest}
+    with pytest.raises(grpc.RpcError, match="the docker provider"):
+        getattr(real.stub, method)(requests.get(method, provider_pb2.CallRequest)())
+
+
+def test_registry_passwords_stay_out_of_errors(real: PluginClient, provider: Provider) -> None:
+    real.configure(registryAuth=Secret('[{"address": "r:5000", "username": "u", "password": "hunter2"}]'))
+    assert "hunter2" in provider.secrets
 
 
 @pytest.mark.parametrize("token", ["docker:index/secret:Secret", "docker:index/nothing:Nothing"])
