@@ -72,7 +72,7 @@ def read(state: Sequence[Mapping[str, Any]]) -> Plan:
                 Container(
                     urn=str(resource["urn"]),
                     description=client.api.inspect_container(resource["id"]),
-                    files=_files(resource["inputs"].get("uploads") or []),
+                    files=_files(resource["inputs"].get("uploads")),
                     after=_containers_before(str(resource["urn"]), by_urn),
                     starts=resource["inputs"].get("start") is not False,
                     runs_on=resource["inputs"].get("mustRun") is not False,
@@ -203,22 +203,20 @@ def _containers_before(urn: str, by_urn: Mapping[str, Mapping[str, Any]]) -> fro
     return frozenset(found)
 
 
-def _files(uploads: Sequence[Mapping[str, Any]]) -> dict[str, tuple[bytes, int]]:
+def _files(uploads: Any) -> dict[str, tuple[bytes, int]]:
     """Path in the container, to content and mode."""
     files = {}
-    for upload in uploads:
-        encoded = upload.get("contentBase64")
-        content = base64.b64decode(encoded) if encoded else _plain(upload.get("content")).encode()
+    for upload in map(_open, _open(uploads) or ()):
+        encoded = _open(upload.get("contentBase64"))
+        content = base64.b64decode(encoded) if encoded else str(_open(upload.get("content")) or "").encode()
         mode = int(str(upload.get("permissions") or ("744" if upload.get("executable") else "644")), 8)
         files[str(upload["file"])] = (content, mode)
     return files
 
 
-def _plain(value: Any) -> str:
-    # A secret in an export with --show-secrets: {signature: ..., "plaintext": JSON}.
-    if isinstance(value, dict):
-        return str(json.loads(value["plaintext"]))
-    return str(value or "")
+def _open(value: Any) -> Any:
+    """The value inside a secret, as an export with --show-secrets has it; any other value as it is."""
+    return json.loads(value["plaintext"]) if isinstance(value, dict) and "plaintext" in value else value
 
 
 def _archive(files: Mapping[str, tuple[bytes, int]]) -> bytes:

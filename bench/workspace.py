@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+import docker
+from docker.errors import DockerException
+
 from bench.process import peak_memory
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -77,7 +80,10 @@ class Workspace:
         self.run("destroy", "--yes", "--skip-preview")
         kept = [resource["outputs"]["name"] for resource in state if resource.get("retainOnDelete")]
         if kept:
-            subprocess.run(["docker", "volume", "rm", "--force", *kept], check=True, capture_output=True)
+            client = docker.from_env()
+            for name in kept:
+                client.volumes.get(name).remove(force=True)
+            client.close()
 
     def state(self) -> list[dict[str, Any]]:
         """The stack's resources in the order of their creation, secrets in the clear."""
@@ -134,7 +140,7 @@ def workspace(program: str | None = None, **variables: str) -> Iterator[Workspac
         bench.clear()
     except BaseException:
         # What was made must go, and the first error must stay the one that is told.
-        with suppress(RuntimeError, subprocess.CalledProcessError):
+        with suppress(RuntimeError, DockerException):
             bench.clear()
         raise
     finally:
