@@ -280,3 +280,30 @@ def test_no_engine_names_the_place_and_the_way_out(tmp_path: Path) -> None:
 def test_a_host_without_scheme_is_refused() -> None:
     with pytest.raises(ResourceError, match="no scheme"):
         _ = Engine({"host": "10.0.0.1:2375"}).host
+
+
+@pytest.fixture
+def no_ssh_command(ssh_server: SshServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home with our key and host key, and no ssh on PATH."""
+    home = tmp_path / ".ssh"
+    home.mkdir()
+    shutil.copy(ssh_server.folder / "user", home / "id_ed25519")
+    shutil.copy(ssh_server.folder / "known_hosts", home / "known_hosts")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+
+
+@pytest.mark.usefixtures("no_ssh_command")
+def test_without_the_ssh_command(ssh_server: SshServer) -> None:
+    engine = Engine({"host": ssh_server.url})
+    try:
+        assert engine.api.ping() and engine.api.containers(filters={"name": "none"}) == []
+    finally:
+        engine.close()
+
+
+@pytest.mark.usefixtures("no_ssh_command")
+def test_options_without_the_ssh_command_are_refused(ssh_server: SshServer) -> None:
+    with pytest.raises(ResourceError, match="sshOpts needs the ssh command"):
+        _ = Engine({"host": ssh_server.url, "sshOpts": ["-v"]}).api
