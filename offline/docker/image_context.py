@@ -10,7 +10,7 @@ import tarfile
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 from offline.docker.image_ignore import Matcher, clean, parse
@@ -67,7 +67,7 @@ class BuildContext:
         yield from self._walk("", None)
 
     def _walk(self, folder: str, parent: list[bool] | None) -> Iterator[tuple[str, os.stat_result]]:
-        with os.scandir(self.root / folder) as listing:
+        with os.scandir(f"{self.root}/{folder}") as listing:
             entries = sorted(listing, key=lambda entry: os.fsencode(entry.name))
         for entry in entries:
             path = f"{folder}{entry.name}"
@@ -98,7 +98,7 @@ class BuildContext:
                     target = _resolve(clean(f"{self.folder}/{path}"))
                     content = hashlib.sha256(os.fsencode(target)).digest()
                 elif stat.S_ISREG(info.st_mode):
-                    content = _file_digest(self.root / path)
+                    content = _file_digest(f"{self.root}/{path}")
                 add(path, _mode(info.st_mode), content)
         except OSError as problem:
             raise _unreadable(self.folder, problem) from None
@@ -168,9 +168,13 @@ def _padding(size: int) -> bytes:
     return bytes(-size % tarfile.BLOCKSIZE)
 
 
-def _file_digest(path: str | Path) -> bytes:
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
+def _file_digest(path: str) -> bytes:
+    # Plain strings and one read for most files: a preview waits for this, and contexts may be large.
+    digest = hashlib.sha256()
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.digest()
 
 
 def _unreadable(folder: str, problem: OSError) -> ResourceError:
@@ -180,6 +184,7 @@ def _unreadable(folder: str, problem: OSError) -> ResourceError:
     )
 
 
+@cache
 def _mode(mode: int) -> str:
     """A file's mode in the notation of Go's `fs.FileMode`, which the digest is defined over."""
     letters = (

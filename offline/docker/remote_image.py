@@ -27,10 +27,10 @@ class RemoteImage(Resource):
     schema_version: ClassVar[int] = 0
     fields: ClassVar[Mapping[str, Field]] = {
         "name": Field(replace=True),
-        "keepLocally": Field(default=False),
-        "forceRemove": Field(default=False),
-        "pullTriggers": Field(replace=True, unordered=True, default=[]),
-        "triggers": Field(replace=True, default={}),
+        "keepLocally": Field(),
+        "forceRemove": Field(),
+        "pullTriggers": Field(replace=True, unordered=True),
+        "triggers": Field(replace=True),
         "platform": Field(replace=True, default=""),
         "build": Field(nested=BUILD_FIELDS),
     }

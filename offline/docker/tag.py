@@ -16,7 +16,7 @@ class Tag(Resource):
     fields: ClassVar[Mapping[str, Field]] = {
         "sourceImage": Field(replace=True),
         "targetImage": Field(replace=True),
-        "tagTriggers": Field(replace=True, unordered=True, default=[]),
+        "tagTriggers": Field(replace=True, unordered=True),
     }
 
     def preview(self, ctx: Context, inputs: Inputs) -> State:  # noqa: ARG002

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
+import signal
 import tempfile
 import threading
 import time
@@ -258,34 +260,60 @@ def test_push_with_the_providers_login_and_without_any(plugin, app, registry, cl
             client.images.remove(image.id, force=True)
 
 
-def test_disk_full_during_the_build(app: Path, busybox_image: str) -> None:
-    """On an engine of our own with 48 MB of disk; it goes on working afterwards."""
-    dockerfile(app, f"FROM {busybox_image}\nRUN dd if=/dev/zero of=/big bs=1M count=200\n")
+@pytest.fixture
+def own_engine(request: pytest.FixtureRequest) -> Iterator[tuple[PluginClient, docker.DockerClient, Path]]:
+    """The plugin on an engine of its own, that engine from outside, and its folder. Parameter: MB of disk."""
     folder = Path(tempfile.mkdtemp(prefix="eng"))
     try:
-        with start_engine(folder, 48) as url:
+        with start_engine(folder, request.param) as url:
             inside = docker.DockerClient(base_url=url)
             ensure_busybox(inside)
             provider = Provider()
             server, port = start(provider)
             plugin = PluginClient(port)
             plugin.configure(host=url)
-            try:
-                with pytest.raises(grpc.RpcError) as failure:
-                    plugin.create(TOKEN, inputs("full:1", network="none"))
-                assert "No space left on device" in failure.value.details()
-                assert "docker system df" in failure.value.details()
-                assert inside.containers.list(all=True) == []
-                (app / "big").write_bytes(bytes(64 << 20))
-                dockerfile(app, f"FROM {busybox_image}\nCOPY big /\n")
-                with pytest.raises(grpc.RpcError, match="disk is full"):
-                    plugin.create(TOKEN, inputs("full:1"))
-                (app / "big").unlink()
-                dockerfile(app, f"FROM {busybox_image}\nCOPY content /\n")
-                assert plugin.create(TOKEN, inputs("full:1")).state["repoDigest"].startswith("sha256:")
-            finally:
-                server.stop(0).wait()
-                provider.engine.close()
-                inside.close()
+            yield plugin, inside, folder
+            server.stop(0).wait()
+            provider.engine.close()
+            inside.close()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize("own_engine", [48], indirect=True)
+def test_disk_full_during_the_build(own_engine, app, busybox_image) -> None:
+    """The engine goes on working afterwards."""
+    plugin, inside, _ = own_engine
+    dockerfile(app, f"FROM {busybox_image}\nRUN dd if=/dev/zero of=/big bs=1M count=200\n")
+    with pytest.raises(grpc.RpcError) as failure:
+        plugin.create(TOKEN, inputs("full:1", network="none"))
+    assert "No space left on device" in failure.value.details()
+    assert "docker system df" in failure.value.details()
+    assert inside.containers.list(all=True) == []
+    (app / "big").write_bytes(bytes(64 << 20))
+    dockerfile(app, f"FROM {busybox_image}\nCOPY big /\n")
+    with pytest.raises(grpc.RpcError, match="disk is full"):
+        plugin.create(TOKEN, inputs("full:1"))
+    (app / "big").unlink()
+    dockerfile(app, f"FROM {busybox_image}\nCOPY content /\n")
+    assert plugin.create(TOKEN, inputs("full:1")).state["repoDigest"].startswith("sha256:")
+
+
+@pytest.mark.parametrize("own_engine", [None], indirect=True)
+def test_engine_dies_during_the_build(own_engine, app, busybox_image) -> None:
+    plugin, inside, folder = own_engine
+    mark = secrets.token_hex(4)
+    dockerfile(app, f"FROM {busybox_image}\nRUN echo {mark}; trap 'exit 9' TERM; sleep 300 & wait\n")
+    (pidfile,) = folder.glob("*/dockerd.pid")
+
+    def kill() -> None:
+        wait_for(lambda: building(inside, mark))
+        os.kill(int(pidfile.read_text()), signal.SIGTERM)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(grpc.RpcError) as failure:
+        plugin.create(TOKEN, inputs("dies:1", network="none"))
+    killer.join()
+    text = failure.value.details()
+    assert "building dies:1 failed" in text or "connection to the Docker engine broke" in text
