@@ -324,16 +324,26 @@ def test_a_service_that_comes_back_in_time_costs_nothing(tmp_path: Path, unused_
 
 def test_an_address_that_says_goodbye_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     async def run() -> None:
-        resolver = upstream.Resolver()
+        resolver, listed = upstream.Resolver(), ["10.0.0.1", "10.0.0.2"]
 
-        async def both(host: str, port: int, family: Any) -> list[Any]:
-            return [{"host": "10.0.0.1"}, {"host": "10.0.0.2"}]
+        async def answer(host: str, port: int, family: Any) -> list[Any]:
+            return [{"host": address} for address in listed]
 
-        monkeypatch.setattr(resolver._resolver, "resolve", both)
-        resolver.leave("10.0.0.1")
-        assert [r["host"] for r in await resolver.resolve("x")] == ["10.0.0.2"]
-        resolver.leave("10.0.0.2")  # nobody else is there: better a leaving one than none
-        assert len(await resolver.resolve("x")) == 2
+        async def chosen() -> list[str]:
+            return [result["host"] for result in await resolver.resolve("x")]
+
+        monkeypatch.setattr(resolver._resolver, "resolve", answer)
+        resolver.leave("x", "10.0.0.1")
+        assert await chosen() == ["10.0.0.2"]
+        upstream.anyone.set(True)  # the newcomer did not answer
+        assert await chosen() == ["10.0.0.2", "10.0.0.1"]
+        upstream.anyone.set(False)
+        resolver.leave("x", "10.0.0.2")
+        assert await chosen() == ["10.0.0.1", "10.0.0.2"]
+        listed[:] = ["10.0.0.2", "10.0.0.3"]
+        assert await chosen() == ["10.0.0.3"]
+        listed[:] = ["10.0.0.1", "10.0.0.3"]  # the first address again, given to another container
+        assert await chosen() == ["10.0.0.1", "10.0.0.3"]
         await resolver.close()
 
     asyncio.run(run())

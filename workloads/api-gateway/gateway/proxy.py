@@ -88,8 +88,8 @@ class Proxy:
         body = Body(request, service.max_body)
         async with await self._send(request, url, headers, body, service.timeout, service.name) as answer:
             address = upstream.peer.get()
-            if address and closes(answer.headers):
-                self._resolver.leave(address)
+            if address and url.host and closes(answer.headers):
+                self._resolver.leave(url.host, address)
             outgoing = end_to_end(answer.headers)
             if location := outgoing.get("Location"):
                 outgoing["Location"] = table.outward(service, location)
@@ -114,6 +114,7 @@ class Proxy:
         )
         repeated = False
         waits = iter(PATIENCE)
+        upstream.anyone.set(False)
         while True:
             try:
                 return await self._session.request(
@@ -129,6 +130,7 @@ class Proxy:
                 if wait is None:
                     raise RefusalError(503, f"{name} cannot be reached", {"Retry-After": "2"}) from error
                 RETRIES.labels(name, "connect").inc()
+                upstream.anyone.set(True)
                 await asyncio.sleep(wait)
             except (TimeoutError, *BROKEN) as error:
                 if body.refused:

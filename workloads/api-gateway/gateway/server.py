@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ METHOD = re.compile(r"[A-Z]{1,10}")
 
 def log(event: str, **fields: Any) -> None:
     """One JSON object on one line."""
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
-    sys.stdout.write(json.dumps({"time": f"{stamp}Z", "event": event, **fields}) + "\n")
+    stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
+    sys.stdout.write(json.dumps({"time": stamp, "event": event, **fields}) + "\n")
     sys.stdout.flush()
 
 
@@ -101,6 +102,7 @@ class Gateway:
         request_id = given if headers.REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
         path, _, query = request.raw_path.partition("?")
         service, status = "-", 500
+        upstream.peer.set(None)
         response: web.StreamResponse | None = None
         error: str | None = None
         try:
@@ -129,7 +131,9 @@ class Gateway:
         except BadPathError as bad:
             response = error_response(400, error := str(bad), request_id, {})
         except RefusalError as refusal:
-            response = error_response(refusal.status, error := refusal.error, request_id, refusal.headers)
+            # The cause may name addresses inside: it is for the log, not for the client.
+            error = f"{refusal.error}: {refusal.__cause__!r}" if refusal.__cause__ else refusal.error
+            response = error_response(refusal.status, refusal.error, request_id, refusal.headers)
         except (ClientGoneError, ConnectionError, asyncio.CancelledError) as gone:
             status, error = 499, f"{type(gone).__name__}: {gone.__cause__ or gone}"
             raise
@@ -155,6 +159,7 @@ class Gateway:
                     path=path,
                     status=status,
                     service=service,
+                    backend=upstream.peer.get() if service != "-" else None,
                     milliseconds=round(seconds * 1000, 1),
                     **({"error": error} if error else {}),
                 )

@@ -14,33 +14,42 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import Connection
 
 CONNECT_TIMEOUT = 1.0  # seconds for all addresses together; they are tried 0.25 s apart
-LEAVING = 60.0  # seconds that an address stays last; a stopping container is gone by then
+LEAVING = 60.0  # seconds that an address is avoided; a stopping container is gone by then
 
 peer: ContextVar[str | None] = ContextVar("peer", default=None)
 """The address that this request's connection reached."""
 
+anyone: ContextVar[bool] = ContextVar("anyone", default=False)
+"""Whether this request takes an address that is about to stop, because it could not connect to another."""
+
 
 class Resolver(AbstractResolver):
-    """Resolves for every connection, and puts addresses that announced their end behind the others."""
+    """Resolves for every connection, and avoids addresses that announced their end."""
 
     def __init__(self) -> None:
         self._resolver = aiohttp.ThreadedResolver()
-        self._leaving: dict[str, float] = {}
+        self._leaving: dict[str, dict[str, float]] = {}
 
-    def leave(self, address: str) -> None:
-        """This address closes its connections: it is about to stop."""
-        now = time.monotonic()
-        self._leaving = {a: until for a, until in self._leaving.items() if until > now}
-        self._leaving[address] = now + LEAVING
+    def leave(self, host: str, address: str) -> None:
+        """This address of the host closes its connections: it is about to stop."""
+        self._leaving.setdefault(host, {})[address] = time.monotonic() + LEAVING
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         found = await self._resolver.resolve(host, port, family)
         now = time.monotonic()
-        staying = [r for r in found if self._leaving.get(r["host"], 0) <= now]
+        # An address that the name lost is gone; when it comes back, it is another container's.
+        listed = {result["host"] for result in found}
+        leaving = {a: t for a, t in self._leaving.pop(host, {}).items() if a in listed and t > now}
+        if leaving:
+            self._leaving[host] = leaving
         # Left out, not only last: a slow newcomer must not lose the race against one that is about to stop.
-        return staying or found
+        # When the others cannot be reached, one that is leaving still serves.
+        staying = [result for result in found if result["host"] not in leaving]
+        if staying and not anyone.get():
+            return staying
+        return sorted(found, key=lambda result: leaving.get(result["host"], 0.0))
 
     async def close(self) -> None:
         await self._resolver.close()

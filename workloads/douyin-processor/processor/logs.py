@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import logging
 import sys
-import time
+from datetime import UTC, datetime
 from typing import Any
 
 
 def log(event: str, **fields: Any) -> None:
     """Writes one line."""
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime())
-    sys.stdout.write(json.dumps({"time": f"{stamp}Z", "event": event, **fields}) + "\n")
+    stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
+    sys.stdout.write(json.dumps({"time": stamp, "event": event, **fields}) + "\n")
     sys.stdout.flush()
 
 
