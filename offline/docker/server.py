@@ -19,7 +19,17 @@ from offline.docker.config import CONFIG, read_config
 from offline.docker.engine import Engine
 from offline.docker.failure import fail
 from offline.docker.journal import Journal
-from offline.docker.resource import UNKNOWN, CheckFailure, Context, Difference, Resource, ResourceError, State
+from offline.docker.resource import (
+    UNKNOWN,
+    CheckFailure,
+    Context,
+    Difference,
+    Inputs,
+    PartialCreate,
+    Resource,
+    ResourceError,
+    State,
+)
 from offline.docker.values import Secret
 from offline.stubs import plugin_pb2, provider_pb2, provider_pb2_grpc
 
@@ -212,7 +222,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             if request.preview:
                 state = _foreseen(served, served.preview(ctx, inputs), {})
                 return provider_pb2.CreateResponse(properties=_state(served, state, marked))
-            id, state = served.create(ctx, inputs)
+            with _versioned(served):
+                id, state = served.create(ctx, inputs)
             return provider_pb2.CreateResponse(id=id, properties=_state(served, state, marked))
 
     def Read(self, request: Any, context: Any) -> Any:
@@ -243,8 +254,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             ctx = self._context(request)
             if request.preview:
                 state = _foreseen(served, served.preview(ctx, inputs), old)
+            elif type(served).update is Resource.update:
+                state = _unchanged(served, ctx, request.id, inputs)
             else:
-                state = served.update(ctx, request.id, old, inputs)
+                with _versioned(served):
+                    state = served.update(ctx, request.id, old, inputs)
             return provider_pb2.UpdateResponse(properties=_state(served, state, marked))
 
     def Delete(self, request: Any, context: Any) -> Any:
@@ -371,10 +385,36 @@ def _defaults_kept(new: State, old: State) -> State:
     return {**new, check.DEFAULTS: []}
 
 
+def _unchanged(served: Resource, ctx: Context, id: str, inputs: Inputs) -> State:
+    """The state of an object that cannot change: the engine asks for it when its creation failed half-way."""
+    found = served.read(ctx, id, inputs, {})
+    if found is None:
+        raise ResourceError(
+            f"{served.type} '{id}' is gone", fix="run `pulumi refresh`, then repeat the command"
+        )
+    changes = difference.compare(served.fields, found[2], inputs)
+    if changes:
+        paths = ", ".join(change.path for change in changes)
+        raise ResourceError(f"{served.type} '{id}' cannot change in place: {paths}", fix="replace it")
+    return found[2]
+
+
+@contextmanager
+def _versioned(served: Resource) -> Iterator[None]:
+    """Half-made objects go into the state, too, and say of which schema they are."""
+    try:
+        yield
+    except PartialCreate as error:
+        error.state = _with_version(served, error.state)
+        raise
+
+
+def _with_version(served: Resource, state: State) -> State:
+    if not (served.bridged and served.schema_version):
+        return state
+    version = {"schema_version": str(served.schema_version)}
+    return {**state, check.META: json.dumps(version, separators=(",", ":"))}
+
+
 def _state(served: Resource, state: State, *marked: Mapping[str, Any]) -> Any:
-    if served.bridged and served.schema_version:
-        state = {
-            **state,
-            check.META: json.dumps({"schema_version": str(served.schema_version)}, separators=(",", ":")),
-        }
-    return values.encode(values.mark(state, *marked))
+    return values.encode(values.mark(_with_version(served, state), *marked))

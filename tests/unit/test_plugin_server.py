@@ -121,7 +121,22 @@ def test_what_exists_after_a_failure_is_told_with_its_secrets(plugin: PluginClie
     detail = provider_pb2.ErrorResourceInitFailed()
     assert status_pb2.Status.FromString(sent).details[0].Unpack(detail)
     assert detail.id == "box-1" and list(detail.reasons) == ["never healthy"]
-    assert values.decode(detail.properties)["options"]["password"] == Secret("hunter2")
+    state = values.decode(detail.properties)
+    assert state["options"]["password"] == Secret("hunter2") and state["__meta"] == '{"schema_version":"3"}'
+
+
+def test_what_cannot_change_is_looked_at_again_after_a_failure(
+    plugin: PluginClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(Box, "update")
+    monkeypatch.setattr(Box, "read", lambda *_: ("box-1", {}, {"name": "a", "driver": "d"}))
+    made = Made(NETWORK, "test", "box-1", {"name": "a"}, {"name": "a"})
+    assert plain(plugin.update(made, {"name": "a"}).state) == {"name": "a", "driver": "d"}
+    with pytest.raises(grpc.RpcError, match="cannot change in place: options"):
+        plugin.update(made, {"name": "a", "options": {"x": "1"}})
+    monkeypatch.setattr(Box, "read", lambda *_: None)
+    with pytest.raises(grpc.RpcError, match="is gone"):
+        plugin.update(made, {"name": "a"})
 
 
 def test_a_defect_shows_its_place(plugin: PluginClient) -> None:
