@@ -62,7 +62,7 @@ def build(progress: Progress = silent, *, environ: Mapping[str, str]) -> Path:
         if _intact(target):
             return target / "pulumi"
         cache.mkdir(parents=True, exist_ok=True)
-        with _locked(target.with_suffix(".lock"), progress):
+        with _locked(cache / f"{target.name}.lock", progress):
             if not _intact(target):  # whoever held the lock before may have built it
                 _build(target, progress, environ)
     except OSError as error:
