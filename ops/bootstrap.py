@@ -1,6 +1,6 @@
 """Makes `.venv` from a lock file. Run by ./berth with whatever Python it found; standard library only.
 
-A finished environment carries `.venv/.berth/`: a copy of each lock it satisfies and the folder it was made in.
+A finished environment carries `.venv/.berth/`: a copy of each lock it satisfies and its own folder.
 Both are removed before anything changes and written last, so what an interrupted run leaves is made anew.
 """
 

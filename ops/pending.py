@@ -73,7 +73,9 @@ def heal(pulumi: Pulumi, engine: Engine, exported: str) -> bool:
             if entry.operation != "creating" or not isinstance(name, str):
                 continue
             if entry.type == CONTAINER:
-                for container in client.containers.list(all=True, filters={"name": f"^/?{name}$"}):
+                for container in client.containers.list(
+                    all=True, ignore_removed=True, filters={"name": f"^/?{name}$"}
+                ):
                     if ours(wanted_labels(entry.inputs), container.labels):
                         say(f"  container {name}: half made, removed; it is created again")
                         container.remove(force=True)

@@ -6,11 +6,11 @@ import json
 import os
 import re
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from ops import base_image, engine, environment, pending, places, settings, status, toolchain
 from ops.errors import UserError
@@ -23,6 +23,7 @@ from stacks.outputs import StackOutputs
 if TYPE_CHECKING:
     from offline.toolchain import Toolchain
 
+T = TypeVar("T")
 _LOCKED = re.compile(r"locked by another Pulumi run: \S+@(?P<host>\S+), pid (?P<pid>\d+)")
 
 
@@ -61,15 +62,18 @@ class Stack:
 
     def run(self, *args: str, to: TextIO | None = None) -> str:
         """Streams a Pulumi command on this stack. A lock left by a run that is dead is cleared once."""
-        command = [*args, "--stack", self.name]
+        return self._unlocked(lambda: self.pulumi.stream(*args, "--stack", self.name, to=to))
+
+    def _unlocked(self, work: Callable[[], T]) -> T:
+        """Does the work; once more when it met the lock of a run that is dead."""
         try:
-            return self.pulumi.stream(*command, to=to)
+            return work()
         except UserError as error:
             if not _left_by_dead_run(error):
                 raise
         say("The lock was left by a run that is dead; clearing it.")
         self.pulumi.capture("cancel", self.name, "--yes")
-        return self.pulumi.stream(*command, to=to)
+        return work()
 
     @contextmanager
     def alone(self, doing: str) -> Iterator[None]:
@@ -95,7 +99,8 @@ class Stack:
         if self.engine is None:
             return []
         exported = self.pulumi.capture("stack", "export", "--stack", self.name)
-        if pending.heal(self.pulumi, self.engine, exported):
+        engine = self.engine
+        if self._unlocked(lambda: pending.heal(self.pulumi, engine, exported)):
             return []
         gone = status.gone(json.loads(exported), self.engine)
         if gone:

@@ -159,7 +159,11 @@ class Workbench:
 
     def containers(self, client: docker.DockerClient) -> list[Any]:
         """The engine's containers of this bench."""
-        return list(client.containers.list(all=True, filters={"label": f"berth.stack={self.name}"}))
+        return list(
+            client.containers.list(
+                all=True, ignore_removed=True, filters={"label": f"berth.stack={self.name}"}
+            )
+        )
 
 
 def wait_for(condition: Callable[[], Any], *, what: str, seconds: float = 90) -> Any:
