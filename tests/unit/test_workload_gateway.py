@@ -351,6 +351,19 @@ def test_an_address_that_says_goodbye_is_left(monkeypatch: pytest.MonkeyPatch) -
     assert sum(proxy.PATIENCE) < 5
 
 
+@pytest.mark.parametrize("goodbye", [False, True])
+def test_only_the_service_decides_what_counts_as_goodbye(tmp_path: Path, goodbye: bool) -> None:
+    async def backend(_: web.BaseRequest) -> web.StreamResponse:
+        return web.Response(headers={"Connection": "close"} if goodbye else {})
+
+    async def ask(client: aiohttp.ClientSession, url: str, gateway: Gateway) -> None:
+        async with client.get(f"{url}/v/1", headers={"Connection": "close"}) as response:
+            assert response.status == 200
+        assert bool(gateway._resolver._leaving) is goodbye
+
+    through(tmp_path, backend, ask)
+
+
 def test_reload_keeps_the_old_routes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async def run() -> None:
         file = tmp_path / "services.yaml"
