@@ -153,7 +153,7 @@ def test_a_failing_step_is_shown_and_no_argument(plugin, app, name, client, busy
     assert f"building {name} failed" in text and "returned a non-zero code: 1" in text
     assert "app/Dockerfile:4, step 4: RUN echo before" in text
     assert "| before" in text and "| got [TOKEN]" in text and "tell-nobody-this" not in text
-    assert client.containers.list(all=True, filters={"status": "exited", "ancestor": busybox_image}) == []
+    assert client.containers.list(all=True, filters={"label": LABEL}) == []
 
 
 def test_a_failing_update_keeps_the_image_and_tells_plainly(plugin, app, name, client, busybox_image) -> None:
