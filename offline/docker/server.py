@@ -14,21 +14,17 @@ from typing import Any, Final
 import grpc
 from google.protobuf import empty_pb2
 
-from offline.docker import check, difference, schema, values
+from offline.docker import answers, check, difference, schema, values
 from offline.docker.config import CONFIG, read_config
 from offline.docker.engine import Engine
 from offline.docker.failure import fail
 from offline.docker.journal import Journal
 from offline.docker.resource import (
-    UNKNOWN,
     CheckFailure,
     Context,
     Difference,
-    Inputs,
-    PartialCreate,
     Resource,
     ResourceError,
-    State,
 )
 from offline.docker.values import Secret
 from offline.stubs import plugin_pb2, provider_pb2, provider_pb2_grpc
@@ -48,7 +44,6 @@ FUNCTIONS: Final = {
     "docker:index/getRemoteImage:getRemoteImage": "functions:get_remote_image",
 }
 
-_KINDS: Final = provider_pb2.PropertyDiff.Kind
 Function = Callable[[Context, dict[str, Any]], dict[str, Any]]
 
 
@@ -142,14 +137,14 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         with self._answering(context):
             news, _ = self._take(request.news)
             _, failures = read_config(news)
-            return provider_pb2.CheckResponse(inputs=request.news, failures=_failures(failures))
+            return provider_pb2.CheckResponse(inputs=request.news, failures=answers.failures(failures))
 
     def DiffConfig(self, request: Any, context: Any) -> Any:
         # The official provider never replaces what it made because it is reached in another way.
         with self._answering(context):
             old, _ = self._take(request.old_inputs)
             new, _ = self._take(request.news)
-            return _diff_response(difference.compare(CONFIG, read_config(old)[0], read_config(new)[0]))
+            return answers.diff_response(difference.compare(CONFIG, read_config(old)[0], read_config(new)[0]))
 
     def Configure(self, request: Any, context: Any) -> Any:
         with self._answering(context):
@@ -176,7 +171,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             shapes, required = schema.inputs_of(served.type), schema.required_of(served.type)
             failures = check.failures(served.fields, shapes, required, news)
             if failures:
-                return provider_pb2.CheckResponse(inputs=request.news, failures=_failures(failures))
+                return provider_pb2.CheckResponse(inputs=request.news, failures=answers.failures(failures))
             given = check.convert(shapes, check.without_marks(news))
             inputs = dict(given)
             if served.bridged and check.is_autonamed(served.fields, required) and "name" not in given:
@@ -187,7 +182,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 inputs = check.with_defaults(served.fields, inputs)
                 inputs[check.DEFAULTS] = sorted({*inputs} - {*given, check.DEFAULTS})
             return provider_pb2.CheckResponse(
-                inputs=values.encode(values.mark(inputs, marked)), failures=_failures(failures)
+                inputs=values.encode(values.mark(inputs, marked)), failures=answers.failures(failures)
             )
 
     def Diff(self, request: Any, context: Any) -> Any:
@@ -204,7 +199,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             )
             changes = [c for c in changes if not difference.ignored(c.path, request.ignoreChanges)]
             first = served.delete_before_replace or (own or Difference()).delete_before_replace
-            response = _diff_response(changes, first or (served.bridged and check.has_own_name(news)))
+            response = answers.diff_response(changes, first or (served.bridged and check.has_own_name(news)))
             replaced = set(response.replaces)
             response.stables.extend(
                 sorted(
@@ -220,11 +215,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             inputs = check.without_marks(inputs)
             ctx = self._context(request)
             if request.preview:
-                state = _foreseen(served, served.preview(ctx, inputs), {})
-                return provider_pb2.CreateResponse(properties=_state(served, state, marked))
-            with _versioned(served):
+                state = answers.foreseen(served, served.preview(ctx, inputs), {})
+                return provider_pb2.CreateResponse(properties=answers.recorded(served, state, marked))
+            with answers.versioned(served):
                 id, state = served.create(ctx, inputs)
-            return provider_pb2.CreateResponse(id=id, properties=_state(served, state, marked))
+            return provider_pb2.CreateResponse(id=id, properties=answers.recorded(served, state, marked))
 
     def Read(self, request: Any, context: Any) -> Any:
         with self._answering(context):
@@ -238,11 +233,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 return provider_pb2.ReadResponse()
             id, new_inputs, new_state = found
             if served.bridged:
-                new_inputs = _defaults_kept(new_inputs, inputs)
+                new_inputs = answers.defaults_kept(new_inputs, inputs)
             return provider_pb2.ReadResponse(
                 id=id,
                 inputs=values.encode(values.mark(new_inputs, marked_inputs)),
-                properties=_state(served, new_state, marked_inputs, marked_state),
+                properties=answers.recorded(served, new_state, marked_inputs, marked_state),
             )
 
     def Update(self, request: Any, context: Any) -> Any:
@@ -253,13 +248,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             old, inputs = check.without_marks(old), check.without_marks(news)
             ctx = self._context(request)
             if request.preview:
-                state = _foreseen(served, served.preview(ctx, inputs), old)
+                state = answers.foreseen(served, served.preview(ctx, inputs), old)
             elif type(served).update is Resource.update:
-                state = _unchanged(served, ctx, request.id, inputs)
+                state = answers.unchanged(served, ctx, request.id, inputs)
             else:
-                with _versioned(served):
+                with answers.versioned(served):
                     state = served.update(ctx, request.id, old, inputs)
-            return provider_pb2.UpdateResponse(properties=_state(served, state, marked))
+            return provider_pb2.UpdateResponse(properties=answers.recorded(served, state, marked))
 
     def Delete(self, request: Any, context: Any) -> Any:
         with self._answering(context):
@@ -281,7 +276,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 if name not in shapes
             ]
             if failures:
-                return provider_pb2.InvokeResponse(failures=_failures(failures))
+                return provider_pb2.InvokeResponse(failures=answers.failures(failures))
             answer = call(self._context(request), check.convert(shapes, arguments))
             if values.has_secret(marked):
                 answer = {name: Secret(value) for name, value in answer.items()}
@@ -339,82 +334,3 @@ def _auto_name(request: Any, olds: Mapping[str, Any]) -> str:
         if "name" not in olds:
             return str(request.autonaming.proposed_name)
     return check.auto_name(name, request.randomSeed, olds)
-
-
-def _failures(failures: list[CheckFailure]) -> list[Any]:
-    return [provider_pb2.CheckFailure(property=f.property, reason=f.reason) for f in failures]
-
-
-def _diff_response(changes: list[difference.Change], delete_before_replace: bool = False) -> Any:
-    tops = {change.path: difference.top(change.path) for change in changes}
-    replaces = sorted({tops[change.path] for change in changes if change.replace})
-    return provider_pb2.DiffResponse(
-        changes=provider_pb2.DiffResponse.DIFF_SOME if changes else provider_pb2.DiffResponse.DIFF_NONE,
-        diffs=sorted(set(tops.values())),
-        replaces=replaces,
-        deleteBeforeReplace=bool(replaces) and delete_before_replace,
-        detailedDiff={
-            change.path: provider_pb2.PropertyDiff(
-                kind=_KINDS.Value(f"{change.kind}_REPLACE" if change.replace else change.kind)
-            )
-            for change in changes
-        },
-        hasDetailedDiff=True,
-    )
-
-
-def _foreseen(served: Resource, state: State, old: State) -> State:
-    """What a preview answers: the state that the resource foresees, and UNKNOWN (or the old value) for the
-    rest.
-    """
-    later = {
-        name: old.get(name, UNKNOWN) for name in schema.outputs_of(served.type) if _is_output(served, name)
-    }
-    return {**later, **state}
-
-
-def _is_output(served: Resource, name: str) -> bool:
-    field = served.fields.get(name)
-    return field is None or field.computed
-
-
-def _defaults_kept(new: State, old: State) -> State:
-    """`__defaults` of refreshed inputs: as before; after an import none, for nobody filled anything in."""
-    if check.DEFAULTS in old:
-        return {**new, check.DEFAULTS: [name for name in old[check.DEFAULTS] if name in new]}
-    return {**new, check.DEFAULTS: []}
-
-
-def _unchanged(served: Resource, ctx: Context, id: str, inputs: Inputs) -> State:
-    """The state of an object that cannot change: the engine asks for it when its creation failed half-way."""
-    found = served.read(ctx, id, inputs, {})
-    if found is None:
-        raise ResourceError(
-            f"{served.type} '{id}' is gone", fix="run `pulumi refresh`, then repeat the command"
-        )
-    changes = difference.compare(served.fields, found[2], inputs)
-    if changes:
-        paths = ", ".join(change.path for change in changes)
-        raise ResourceError(f"{served.type} '{id}' cannot change in place: {paths}", fix="replace it")
-    return found[2]
-
-
-@contextmanager
-def _versioned(served: Resource) -> Iterator[None]:
-    """Half-made objects go into the state, too, and say of which schema they are."""
-    try:
-        yield
-    except PartialCreate as error:
-        error.state = _with_version(served, error.state)
-        raise
-
-
-def _with_version(served: Resource, state: State) -> State:
-    if not (served.bridged and served.schema_version):
-        return state
-    version = {"schema_version": str(served.schema_version)}
-    return {**state, check.META: json.dumps(version, separators=(",", ":"))}
-
-
-def _state(served: Resource, state: State, *marked: Mapping[str, Any]) -> Any:
-    return values.encode(values.mark(_with_version(served, state), *marked))
