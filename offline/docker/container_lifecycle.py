@@ -163,7 +163,10 @@ def _connect(api: Any, id: str, inputs: Inputs) -> None:
 
 def _restart(ctx: Context, id: str, inputs: Inputs) -> None:
     _start(ctx, id, inputs)
-    container_wait.until_running(ctx, id, inputs)
+    if inputs.get("wait"):
+        container_wait.until_healthy(ctx, id, inputs)
+    else:
+        container_wait.until_running(ctx, id, inputs)
 
 
 def _start(ctx: Context, id: str, inputs: Inputs) -> None:
