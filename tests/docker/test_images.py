@@ -128,9 +128,9 @@ def test_a_backend_replaced_under_load_fails_no_request(running: System) -> None
                     answers[running.ask("GET", "/api/douyin/videos/tone/result")[0]] += 1
             except (OSError, ValueError) as error:
                 answers[f"{type(error).__name__}: {error}"] += 1
-            time.sleep(0.02)
+            time.sleep(0.005)
 
-    threads = [threading.Thread(target=load, args=(worker,)) for worker in range(4)]
+    threads = [threading.Thread(target=load, args=(worker,)) for worker in range(8)]
     for thread in threads:
         thread.start()
     try:

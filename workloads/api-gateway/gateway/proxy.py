@@ -112,8 +112,8 @@ class Proxy:
         limits = aiohttp.ClientTimeout(
             total=None, sock_connect=upstream.CONNECT_TIMEOUT, sock_read=timeout, connect=timeout
         )
-        # We do close the connection after the answer, but must not say so: a service that is asked to close does,
-        # and its own announcement of leaving could not be told from that.
+        # We do close the connection after the answer, but must not say so: a service that is asked to close
+        # does, and its own announcement of leaving could not be told from that.
         headers["Connection"] = "keep-alive"
         repeated = False
         waits = iter(PATIENCE)
