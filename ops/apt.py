@@ -39,5 +39,6 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
+        # RUNLEVEL: without systemd, packages would start their daemons, which nobody asked for.
+        env={**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"},
     )

@@ -19,6 +19,7 @@ from ops.progress import say
 # Programs that tests start, and the Debian packages that bring them.
 PROGRAMS = {
     "iptables": "iptables",
+    "ip": "iproute2",
     "debootstrap": "debootstrap",
     "docker-registry": "docker-registry",
     "sshd": "openssh-server",

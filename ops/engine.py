@@ -186,6 +186,8 @@ def ensure(wanted: WantedHost = HERE) -> Engine:
             return engine
         if shutil.which("dockerd") is None:
             apt.install("docker.io", why="no Docker engine is installed")
+            if answers(engine) is None:  # with systemd, the package starts it
+                return engine
         return replace(engine, pid=_start(engine))
 
 
