@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -55,6 +55,13 @@ def failing(plugin: PluginClient, client: docker.DockerClient, prefix: str) -> C
         return str(failure.value.details())
 
     return create
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder with a path short enough for the socket of an engine of our own."""
+    with tempfile.TemporaryDirectory(prefix="c-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 # --- create
@@ -502,13 +509,12 @@ def test_delete_of_one_that_removes_itself(plugin, client, make, base) -> None:
 # --- an engine of our own
 
 
-def test_gpus_are_asked_of_the_hook(plugin, tmp_path) -> None:
+def test_gpus_are_asked_of_the_hook(plugin, tmp_path, short) -> None:
     hook = tmp_path / "bin" / "nvidia-container-runtime-hook"
     hook.parent.mkdir()
     asked = tmp_path / "asked"
     hook.write_text(f'#!/bin/sh\necho "$@" > {asked}\ncat >> {asked}\n')
     hook.chmod(0o755)
-    short = Path("/tmp") / f"c-{secrets.token_hex(3)}"
     with start_engine(short, env={"PATH": f"{hook.parent}:{os.environ['PATH']}"}) as url:
         own = docker.DockerClient(base_url=url)
         image = ensure_busybox(own)
@@ -530,8 +536,7 @@ def test_gpus_are_asked_of_the_hook(plugin, tmp_path) -> None:
         own.close()
 
 
-def test_an_engine_that_stops_in_between_leaves_nothing_unrecorded(plugin, tmp_path) -> None:
-    short = Path("/tmp") / f"c-{secrets.token_hex(3)}"
+def test_an_engine_that_stops_in_between_leaves_nothing_unrecorded(plugin, short) -> None:
     inputs = {
         "name": "half",
         "command": ["sleep", "1000"],

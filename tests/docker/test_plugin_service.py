@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +24,10 @@ SOON = {"delay": "0s", "timeout": "60s"}
 @pytest.fixture(scope="module")
 def swarm() -> Iterator[docker.DockerClient]:
     """A manager of our own: the machine's engine is never put into swarm mode."""
-    with start_engine(Path("/tmp") / f"s-{secrets.token_hex(3)}") as url:
+    with (
+        tempfile.TemporaryDirectory(prefix="s-", dir="/tmp", ignore_cleanup_errors=True) as folder,
+        start_engine(Path(folder)) as url,
+    ):
         client = docker.DockerClient(base_url=url)
         ensure_busybox(client)
         client.swarm.init(advertise_addr="127.0.0.1", listen_addr="127.0.0.1:23770")
