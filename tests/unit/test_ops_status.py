@@ -59,7 +59,6 @@ def test_old_containers_that_wait_for_deletion_are_not_recorded_ones() -> None:
     kind = "docker:index/container:Container"
     urn = f"urn:pulumi:dev::berth::{kind}::web"
     label = {"label": "berth.service", "value": "web"}
-    web = {"name": "web-1", "image": "app:1"}
     resources = [
         {
             "type": kind,
@@ -78,7 +77,8 @@ def test_skips_are_found(tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
     report.write_text(
         '<testsuites><testsuite><testcase classname="a" name="runs"/>'
-        '<testcase classname="a" name="waits"><skipped message="no engine"/></testcase></testsuite></testsuites>'
+        '<testcase classname="a" name="waits"><skipped message="no engine"/></testcase>'
+        "</testsuite></testsuites>"
     )
     assert skips(report) == [("a::waits", "no engine")]
     assert skips(tmp_path / "none.xml") == []
