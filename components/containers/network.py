@@ -62,7 +62,13 @@ class ExistingNetwork:
     @classmethod
     def by_name(cls, name: str, *, provider: docker.Provider) -> ExistingNetwork:
         """Look the network up now, so that a missing one stops the preview instead of the update."""
-        found = docker.get_network_output(name=name, opts=pulumi.InvokeOptions(provider=provider))
+        try:
+            found = docker.get_network(name=name, opts=pulumi.InvokeOptions(provider=provider))
+        except Exception as error:
+            raise pulumi.RunError(
+                f"network {name!r} cannot be joined: {error}\n"
+                "  fix: run `up` in the stack that owns it first, or correct the name"
+            ) from None
         return cls(found.name)
 
     @classmethod
