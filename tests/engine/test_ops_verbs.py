@@ -7,6 +7,7 @@ import os
 import secrets
 import signal
 import subprocess
+import tempfile
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,9 @@ from pathlib import Path
 import docker
 import pytest
 
-from tests.docker.images import busybox_image  # noqa: F401
+from ops import engine
+from tests.docker.engines import start_engine
+from tests.docker.images import busybox_image, ensure_busybox  # noqa: F401
 from tests.engine.workbench import Workbench, children, kill, wait_for
 
 pytestmark = [pytest.mark.engine, pytest.mark.docker, pytest.mark.usefixtures("busybox_image")]
@@ -221,3 +224,38 @@ def test_lock_of_another_machine_is_kept(bench: Workbench) -> None:
     said = bench.fails("up")
     assert "locked by another Pulumi run: me@elsewhere, pid 1" in said and "pulumi cancel" in said
     assert lock.exists()
+
+
+def test_engine_that_stops_during_up(bench: Workbench) -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="ops", dir="/tmp") as folder,
+        start_engine(Path(folder)) as address,
+    ):
+        other = docker.DockerClient(base_url=address)
+        ensure_busybox(other)
+        bench.environment["DOCKER_HOST"] = address
+        bench.want(ready=False)
+        up = bench.start("up")
+        wait_for(lambda: running(bench, other), what="the container")
+        home = Path(address.removeprefix("unix://")).parent
+        daemon = int((home / "dockerd.pid").read_text())
+        command = Path(f"/proc/{daemon}/cmdline").read_bytes().split(b"\0")[:-1]
+        os.kill(daemon, signal.SIGTERM)
+        _, err = up.communicate(timeout=120)
+        assert up.returncode == 1, err
+        assert "Traceback" not in err and "error: " in err and "fix: " in err
+        assert "no Docker engine answers" in bench.fails("up")
+        bench.want()
+        again = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            wait_for(
+                lambda: engine.answers(engine.Engine(host=address, origin="test")) is None, what="the engine"
+            )
+            bench.ok("up")
+            bench.ok("status")
+            bench.ok("destroy", "--with-data", input="dev\n")
+            assert bench.containers(other) == []
+        finally:
+            again.terminate()
+            again.wait(timeout=60)
+            other.close()
