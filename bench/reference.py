@@ -148,10 +148,12 @@ def _make_container(client: docker.DockerClient, container: Container) -> None:
         }
         for network, endpoint in given["NetworkSettings"]["Networks"].items()
     }
-    first = given["HostConfig"]["NetworkMode"]
+    # The plugin may have connected it to its networks after its creation: begin where it ended.
+    mode = given["HostConfig"]["NetworkMode"]
+    first = mode if mode in networks else next(iter(networks), mode)
     config = {
         **given["Config"],
-        "HostConfig": given["HostConfig"],
+        "HostConfig": {**given["HostConfig"], "NetworkMode": first},
         "NetworkingConfig": {"EndpointsConfig": {first: networks[first]} if first in networks else {}},
     }
     client.api.create_container_from_config(config, name)  # type: ignore[no-untyped-call]
