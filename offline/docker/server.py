@@ -195,7 +195,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             changes = (
                 difference.compare(served.fields, state, wanted)
                 if own is None
-                else difference.changes(own, state, wanted)
+                else difference.changes(own, state.get("__inputs", state), wanted)
             )
             changes = [c for c in changes if not difference.ignored(c.path, request.ignoreChanges)]
             first = served.delete_before_replace or (own or Difference()).delete_before_replace

@@ -137,7 +137,8 @@ def reveal(value: Any, secrets: set[str] | None = None) -> Any:
             secrets.update(_texts(value.value))
         return reveal(value.value, secrets)
     if isinstance(value, dict):
-        return {key: reveal(item, secrets) for key, item in value.items()}
+        # `__inputs` is one secret as a whole, officially: what is secret in it is marked where it came from.
+        return {key: reveal(item, None if key == "__inputs" else secrets) for key, item in value.items()}
     if isinstance(value, list):
         return [reveal(item, secrets) for item in value]
     return value

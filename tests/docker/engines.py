@@ -23,12 +23,17 @@ def start_engine(
     data_size_mb: int | None = None,
     env: Mapping[str, str] | None = None,
     options: Sequence[str] = (),
+    subnet: ipaddress.IPv4Network | None = None,
 ) -> Iterator[str]:
     """Run a `dockerd` of our own below `tmp` and yield its `unix://` address.
+
+    It has a network namespace of its own, named like the folder of its socket: an engine that starts rewrites the
+    packet filter's DOCKER chains, and would take the published ports of the machine's engine with them.
 
     data_size_mb: its data lies on a tmpfs of that size, so that the disk can be full.
     env: environment of dockerd, and of every hook and runtime that it starts.
     options: further dockerd options.
+    subnet: where its namespace meets ours; its own address is `engine_address(subnet)`.
     """
     name = f"bt{secrets.token_hex(4)}"
     home = tmp / name  # a socket's path may have 107 characters, so `tmp` has to be short
@@ -40,16 +45,16 @@ def start_engine(
         stack.callback(_unmount_below, home)
         if data_size_mb is not None:
             _call("mount", "-t", "tmpfs", "-o", f"size={data_size_mb}m", "tmpfs", str(data))
-        stack.enter_context(_bridge(name))
+        stack.enter_context(_namespace(name, subnet or free_subnet()))
         log = stack.enter_context((home / "dockerd.log").open("wb"))
         daemon = subprocess.Popen(
             [
+                *in_namespace(socket),
                 "dockerd",
                 *("--host", f"unix://{socket}"),
                 *("--data-root", str(data)),
                 *("--exec-root", str(run)),
                 *("--pidfile", str(home / "dockerd.pid")),
-                *("--bridge", name),
                 *("--config-file", str(_empty_config(home))),
                 *options,
             ],
@@ -68,19 +73,40 @@ def _empty_config(home: Path) -> Path:
     return path
 
 
+def in_namespace(socket: Path) -> list[str]:
+    """The words before a command that is to run beside the engine with this socket."""
+    # Not `ip netns exec`: that hides the control groups, which the engine needs.
+    return ["nsenter", f"--net=/run/netns/{socket.parent.name}"]
+
+
+def engine_address(subnet: ipaddress.IPv4Network) -> str:
+    """Where an engine started with this subnet is reached over TCP."""
+    return str(subnet[2])
+
+
 @contextmanager
-def _bridge(name: str) -> Iterator[None]:
-    """A bridge of our own: `docker0` belongs to the machine's engine."""
-    _call("ip", "link", "add", name, "type", "bridge")
+def _namespace(name: str, subnet: ipaddress.IPv4Network) -> Iterator[None]:
+    peer = f"{name}n"
+    _call("ip", "netns", "add", name)
     try:
-        _call("ip", "addr", "add", f"{next(_free_subnet().hosts())}/24", "dev", name)
+        _call("ip", "link", "add", name, "type", "veth", "peer", "name", peer, "netns", name)
+        _call("ip", "addr", "add", f"{subnet[1]}/{subnet.prefixlen}", "dev", name)
         _call("ip", "link", "set", name, "up")
+        for command in (
+            f"addr add {engine_address(subnet)}/{subnet.prefixlen} dev {peer}",
+            f"link set {peer} up",
+            "link set lo up",
+        ):
+            _call("ip", "-n", name, *command.split())
         yield
     finally:
-        _call("ip", "link", "del", name)
+        # The engine's processes may keep the namespace for a moment; the link must not wait for them.
+        subprocess.run(["ip", "link", "del", name], check=False, capture_output=True)
+        _call("ip", "netns", "del", name)
 
 
-def _free_subnet() -> ipaddress.IPv4Network:
+def free_subnet() -> ipaddress.IPv4Network:
+    """A /24 that no interface of this machine has."""
     lines = _call("ip", "-4", "-o", "addr").splitlines()
     taken = [ipaddress.ip_interface(line.split()[3]).network for line in lines]
     for candidate in ipaddress.ip_network("10.213.0.0/16").subnets(new_prefix=24):

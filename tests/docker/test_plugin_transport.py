@@ -14,13 +14,14 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from ipaddress import IPv4Network
 from pathlib import Path
 
 import pytest
 
 from offline.docker.engine import Engine
 from offline.docker.resource import ResourceError
-from tests.docker.engines import start_engine
+from tests.docker.engines import engine_address, free_subnet, start_engine
 
 pytestmark = pytest.mark.docker
 
@@ -43,15 +44,21 @@ def openssl(folder: Path, *arguments: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder as DOCKER_CERT_PATH wants it, plus a server's certificate for 127.0.0.1."""
+def subnet() -> IPv4Network:
+    """Where the engine's network namespace meets ours."""
+    return free_subnet()
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory, subnet: IPv4Network) -> Path:
+    """A folder as DOCKER_CERT_PATH wants it, plus a server's certificate for the engine's address."""
     folder = tmp_path_factory.mktemp("certs")
     new_key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
     openssl(
         folder, "req", "-x509", *new_key, "-subj", "/CN=test CA", "-keyout", "ca-key.pem", "-out", "ca.pem"
     )
     for name, extension in {
-        "server": "subjectAltName=IP:127.0.0.1",
+        "server": f"subjectAltName=IP:{engine_address(subnet)}",
         "client": "extendedKeyUsage=clientAuth",
     }.items():
         openssl(
@@ -66,13 +73,13 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def tls_engine(certificates: Path) -> Iterator[str]:
-    port = free_port()
+def tls_engine(certificates: Path, subnet: IPv4Network) -> Iterator[str]:
+    url = f"tcp://{engine_address(subnet)}:2376"
     home = Path("/tmp", f"bp{secrets.token_hex(3)}")
     home.mkdir()
     options = [
         "--host",
-        f"tcp://127.0.0.1:{port}",
+        url,
         "--tlsverify",
         "--tlscacert",
         str(certificates / "ca.pem"),
@@ -84,8 +91,8 @@ def tls_engine(certificates: Path) -> Iterator[str]:
         str(certificates / "server-key.pem"),
     ]
     try:
-        with start_engine(home, options=options):
-            yield f"tcp://127.0.0.1:{port}"
+        with start_engine(home, options=options, subnet=subnet):
+            yield url
     finally:
         shutil.rmtree(home)
 
@@ -111,7 +118,7 @@ def test_tls_from_the_environment(
 
 
 def test_a_client_without_certificate_is_turned_away(tls_engine: str) -> None:
-    with pytest.raises(ResourceError, match="no Docker engine answers at tcp://127"):
+    with pytest.raises(ResourceError, match="no Docker engine answers at tcp://"):
         _ = Engine({"host": tls_engine}).api
 
 

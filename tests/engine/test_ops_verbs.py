@@ -16,7 +16,7 @@ import docker
 import pytest
 
 from ops import engine
-from tests.docker.engines import start_engine
+from tests.docker.engines import in_namespace, start_engine
 from tests.docker.images import busybox_image, ensure_busybox  # noqa: F401
 from tests.engine.workbench import Workbench, children, kill, wait_for
 
@@ -233,11 +233,12 @@ def test_engine_that_stops_during_up(bench: Workbench) -> None:
     ):
         other = docker.DockerClient(base_url=address)
         ensure_busybox(other)
+        home = Path(address.removeprefix("unix://")).parent
         bench.environment["DOCKER_HOST"] = address
+        bench.prefix = in_namespace(home / "docker.sock")
         bench.want(ready=False)
         up = bench.start("up")
         wait_for(lambda: running(bench, other), what="the container")
-        home = Path(address.removeprefix("unix://")).parent
         daemon = int((home / "dockerd.pid").read_text())
         command = Path(f"/proc/{daemon}/cmdline").read_bytes().split(b"\0")[:-1]
         os.kill(daemon, signal.SIGTERM)
@@ -246,7 +247,12 @@ def test_engine_that_stops_during_up(bench: Workbench) -> None:
         assert "Traceback" not in err and "error: " in err and "fix: " in err
         assert "no Docker engine answers" in bench.fails("up")
         bench.want()
-        again = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(lambda: not (home / "dockerd.pid").exists(), what="the end of the engine")
+        again = subprocess.Popen(
+            [*bench.prefix, *command],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         try:
             wait_for(
                 lambda: engine.answers(engine.Engine(host=address, origin="test")) is None, what="the engine"

@@ -85,6 +85,7 @@ class Workbench:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.name = name
+        self.prefix: list[str] = []  # words before each command, to run it beside another engine
         self.root = folder / "project"
         self.root.mkdir()
         for shared in (".venv", "policies", "workloads"):
@@ -115,7 +116,7 @@ class Workbench:
     def start(self, *args: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Starts a verb in a session of its own."""
         return subprocess.Popen(
-            [sys.executable, "-m", "ops", *args],
+            [*self.prefix, sys.executable, "-m", "ops", *args],
             env={**self.environment, **(env or {})},
             cwd=self.root,
             stdin=subprocess.DEVNULL,
@@ -130,7 +131,7 @@ class Workbench:
     ) -> subprocess.CompletedProcess[str]:
         """Runs a verb to its end."""
         return subprocess.run(
-            [sys.executable, "-m", "ops", *args],
+            [*self.prefix, sys.executable, "-m", "ops", *args],
             env={**self.environment, **(env or {})},
             cwd=self.root,
             input=input,

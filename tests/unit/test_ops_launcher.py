@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -187,3 +188,16 @@ def test_lock_that_is_missing_is_an_error_without_traceback(project: Project) ->
     done = project.run("up")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr and "requirements.lock" in done.stderr
+
+
+def test_environment_is_not_made_by_the_python_inside_it(project: Project) -> None:
+    """In an activated .venv, `python3` is the .venv's own: it would remove itself and then fail."""
+    assert project.run("status").returncode == 0
+    inside = project.root / ".venv" / "bin"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", project.root / ".venv"], check=True)
+    (project.root / "requirements.lock").write_text("one==2\n")
+    (project.root / ".venv" / ".berth" / "root").write_text("moved\n")
+    done = project.run("status", env={"PATH": f"{inside}:{project.environment['PATH']}"})
+    assert done.returncode == 0, done.stderr
+    (made,) = [call for call in project.calls.read_text().splitlines() if call.startswith("uv venv")][1:]
+    assert f"--python {inside}" not in made
