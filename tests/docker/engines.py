@@ -27,8 +27,8 @@ def start_engine(
 ) -> Iterator[str]:
     """Run a `dockerd` of our own below `tmp` and yield its `unix://` address.
 
-    It has a network namespace of its own, named like the folder of its socket: an engine that starts rewrites the
-    packet filter's DOCKER chains, and would take the published ports of the machine's engine with them.
+    It has a network namespace of its own, named like the folder of its socket: an engine that starts rewrites
+    the packet filter's DOCKER chains, and would take the published ports of the machine's engine with them.
 
     data_size_mb: its data lies on a tmpfs of that size, so that the disk can be full.
     env: environment of dockerd, and of every hook and runtime that it starts.

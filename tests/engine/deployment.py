@@ -1,8 +1,8 @@
 """A copy of the project with a stack of its own, worked on through `./berth` as a user would.
 
-Nothing is shared with a deployment that the machine's user has: state, passphrase and settings lie in a temporary
-folder, the gateway listens on a free loopback port, and the network has a name of its own. Only the cache (built CLI,
-base image) is the user's.
+Nothing is shared with a deployment that the machine's user has: state, passphrase and settings lie in a
+temporary folder, the gateway listens on a free loopback port, and the network has a name of its own. Only the
+cache (built CLI, base image) is the user's.
 """
 
 import json

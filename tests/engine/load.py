@@ -19,7 +19,7 @@ class Load:
 
 @contextmanager
 def steady_load(request: Callable[[], None], *, threads: int = 4, pause: float = 0.02) -> Iterator[Load]:
-    """Calls `request` from several threads until the block ends. `request` raises when its answer is wrong."""
+    """Calls `request`, which raises when its answer is wrong, from several threads until the block ends."""
     load, stop, lock = Load(), threading.Event(), threading.Lock()
     end = time.monotonic() + MOST_SECONDS
 

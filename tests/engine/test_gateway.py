@@ -111,7 +111,8 @@ def test_every_running_container_is_hardened(deployment: Deployment, engine: doc
 def test_the_secret_appears_nowhere(deployment: Deployment, engine: docker.DockerClient) -> None:
     stack = deployment.stack
     secret = deployment.shell(
-        f'eval "$(./berth env -s {stack})" && pulumi config get --path berth:secrets.aliyun_access_key --stack {stack}'
+        f'eval "$(./berth env -s {stack})" &&'
+        f" pulumi config get --path berth:secrets.aliyun_access_key --stack {stack}"
     ).stdout.strip()
     assert len(secret) >= 16
     state = "".join(
