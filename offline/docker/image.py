@@ -79,7 +79,6 @@ class Image(Resource):
                 build["contextDigest"] = BuildContext(build["context"], build["dockerfile"]).digest()
         if build.get("platform") is None:
             build["platform"] = _host_platform()
-            ctx.log(f"building for {build['platform']}; set build.platform to build for another")
         return inputs, failures
 
     def diff(self, ctx: Context, id: str, state: State, news: Inputs) -> Difference:  # noqa: ARG002
