@@ -47,25 +47,18 @@ def result_of(client: httpx.Client, video: str, *, seconds: float = 60) -> dict[
         time.sleep(0.2)
 
 
-def flat(document: Any) -> dict[str, Any]:
-    """The leaves of nested objects by their own name."""
-    leaves: dict[str, Any] = {}
-    for key, value in document.items():
-        leaves |= flat(value) if isinstance(value, dict) else {key: value}
-    return leaves
-
-
 def test_a_result_is_computed_through_the_gateway(deployment: Deployment) -> None:
     with deployment.client() as client:
         accepted = client.post(
             "/api/douyin/process", json={"video_id": "7609169800750206794", "file": "sample.wav"}
         )
         assert accepted.status_code == 202, accepted.text
-        result = flat(result_of(client, "7609169800750206794"))
+        result = result_of(client, "7609169800750206794")["result"]
     # sample.wav is one second of a 440 Hz sine at half of full scale: its RMS is 20 log10(0.5 / sqrt 2).
-    assert result["duration"] == pytest.approx(1.0, abs=0.01)
+    assert result["duration_seconds"] == 1.0
     assert result["rms_dbfs"] == pytest.approx(20 * math.log10(0.5 / math.sqrt(2)), abs=0.05)
-    assert len(result["waveform"]) > 0
+    assert result["peak"] == pytest.approx(0.5, abs=0.001)
+    assert result["waveform"] and max(result["waveform"]) == pytest.approx(0.5, abs=0.001)
 
 
 def test_routes_of_the_document_answer_and_nothing_else_does(deployment: Deployment) -> None:
