@@ -17,9 +17,9 @@ class BuildMirrors(Spec):
     """Where builds download from, for networks in which the usual places are slow or closed."""
 
     apt: HttpUrl | None = None
-    """Such as `https://mirrors.aliyun.com/debian`."""
+    """Such as `https://mirror.example.com/debian`."""
     pip: HttpUrl | None = None
-    """Such as `https://pypi.tuna.tsinghua.edu.cn/simple`."""
+    """Such as `https://mirror.example.com/pypi/simple`."""
     npm: HttpUrl | None = None
     go: HttpUrl | None = None
 
@@ -40,7 +40,7 @@ class ImagesSettings(Spec):
     source: Literal["registry", "local"] = "registry"
     """`local`: built from workloads/ on the host. `registry`: pulled."""
     mirror: Annotated[str, Field(pattern=_PREFIX)] | None = None
-    """Put before every pulled name, such as `registry.cn-hangzhou.aliyuncs.com/acme`."""
+    """Put before every pulled name, such as `registry.example.com/acme`."""
     tag: Annotated[str, Field(pattern=r"^\w[\w.-]{0,127}$")] | None = None
     """The release of the project's own images to pull."""
     login: RegistryLogin | None = None

@@ -22,7 +22,7 @@ class RegistryImage(Spec):
     reference: Annotated[str, Field(pattern=rf"^{_NAME}(:[\w][\w.-]*)?(@sha256:[0-9a-f]{{64}})?$")]
     """`name:tag`, `name@sha256:...` or both; `latest` and no tag at all are refused: they are not pinned."""
     mirror: str | None = None
-    """A prefix put before the name, such as `registry.cn-hangzhou.aliyuncs.com/acme`."""
+    """A prefix put before the name, such as `registry.example.com/acme`."""
 
     def model_post_init(self, _: object) -> None:
         tag = self.reference.partition("@")[0].rpartition("/")[2].partition(":")[2]
