@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from packaging.requirements import Requirement
 from packaging.version import InvalidVersion, Version
 
 from offline.language.options import LanguageError, Options
@@ -44,6 +43,8 @@ def installed(options: Options, *, requirements: bool = False) -> list[Package]:
 
 def top_level(packages: list[Package]) -> list[Package]:
     """The packages that no other installed package requires."""
+    from packaging.requirements import Requirement  # slow to import, and no preview needs it
+
     required = set()
     for package in packages:
         for line in package.requires:

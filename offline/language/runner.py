@@ -6,6 +6,7 @@ shown to the user, INTERRUPTED cancelled, anything else is the program's own.
 
 import asyncio
 import ctypes
+import gc
 import json
 import logging
 import os
@@ -27,6 +28,9 @@ def main() -> int:
     """Runs the program that stdin describes; the exit status."""
     if sys.platform == "linux":  # a host that was killed outright could not end this process
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    # Imports and registrations make hundreds of thousands of objects and little garbage: looking for it after
+    # every 700 of them, the default, takes a fifth of the time of an average program.
+    gc.set_threshold(50_000, 20, 20)
     request = json.load(sys.stdin)
     program = Path(request["pwd"], request["program"]).resolve()
     folder = program if program.is_dir() else program.parent
@@ -69,6 +73,7 @@ def main() -> int:
         status = SHOWN
     workers.shutdown(wait=True)
     loop.close()
+    gc.freeze()  # else the interpreter's end looks through all that was imported: a quarter of a second
     return status
 
 
