@@ -74,7 +74,7 @@ class PolicyProxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no 
 
     def close(self) -> None:
         """Stops serving, once the calls that still wait have got their answer."""
-        self._server.stop(grace=1).wait()
+        self._server.stop(grace=5).wait()
         if self._channel is not None:
             self._channel.close()
 
