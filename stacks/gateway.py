@@ -27,7 +27,7 @@ from components.containers.service import (
 from components.containers.volume import Volume, VolumeSpec
 from components.host import Host
 from components.units import Duration
-from stacks.gateway_files import CONFIG, DATA, app_yaml, result_url, services_yaml
+from stacks.gateway_files import CONFIG, DATA, app_yaml, checks, result_url, services_yaml
 from stacks.gateway_settings import (
     ALIYUN_ACCESS_KEY,
     PROCESSOR_URL,
@@ -73,15 +73,18 @@ class Gateway(Component):
         self._services: dict[str, tuple[Service, int]] = {}
         self._volumes: list[Volume] = []
         self._url: str | None = None
+        self._checks: list[str] = []
         match settings:
             case Unified():
                 self._network = self._own(settings.network)
                 result = result_url(settings.gateway)
                 processor = self._process(settings.processor, settings.files, result=result)
                 self._enter(settings.gateway, PROCESSOR_URL, after=[Healthy(processor)])
+                self._checks = checks(settings.gateway, processor_here=True)
             case StandaloneGateway():
                 self._network = self._own(settings.network)
                 self._enter(settings.gateway, settings.processor_url)
+                self._checks = checks(settings.gateway, processor_here=False)
             case StandaloneProcessor():
                 self._network = self._joined(settings.network)
                 self._process(settings.processor, settings.files, result=settings.result_url)
@@ -215,4 +218,5 @@ class Gateway(Component):
             "networks": [self._network.network_name],
             "volumes": [volume.volume_name for volume in self._volumes],
             "url": self._url,
+            "checks": self._checks,
         }

@@ -50,5 +50,15 @@ def result_url(gateway: GatewayService) -> str:
     return "/api/videos/{id}/result"
 
 
+def checks(gateway: GatewayService, *, processor_here: bool) -> list[str]:
+    """The public paths that answer 2xx when all is well, as stacks.outputs.SystemOutputs has them.
+
+    Of the routes only those to the processor's own health: what others need and answer is not known here.
+    A processor elsewhere may come up later than its gateway, which must not fail for it.
+    """
+    through = [route.path for route in gateway.routes if (route.method, route.target) == ("GET", "/health")]
+    return ["/health", *(path for path in through if processor_here and "{" not in path)]
+
+
 def _text(content: dict[str, Any]) -> str:
     return yaml.safe_dump(content, sort_keys=False, width=120)

@@ -18,12 +18,17 @@ class ServiceOutputs:
 
 @dataclass(frozen=True, kw_only=True)
 class SystemOutputs:
-    """One system on the host. `url`: where it has a public door. `volumes`: with data that outlives it."""
+    """One system on the host. `volumes`: with data that outlives it. `url`: where it has a public door.
+
+    `checks`: the paths below `url` that answer a GET with 2xx once the system serves; some pass through to
+    the services behind the door, so that an open door with nothing behind it shows.
+    """
 
     services: dict[str, ServiceOutputs]
     networks: list[str] = field(default_factory=list)
     volumes: list[str] = field(default_factory=list)
     url: str | None = None
+    checks: list[str] = field(default_factory=list)
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> Self:
