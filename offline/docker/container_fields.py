@@ -1,8 +1,7 @@
-"""How each input of a container behaves.
+"""How each input of a container behaves, after the official provider.
 
-The table follows the official provider, with one difference: it reports `healthcheck`, `tmpfs` and `init`
-as updates in place and then changes nothing. No engine can change them in a container that exists, so here
-they replace it.
+docs/docker-plugin.md lists every difference with its reason, and tests/unit/test_plugin_official.py holds
+us to that list.
 """
 
 from __future__ import annotations
@@ -63,12 +62,12 @@ _MOUNT: Final = {
     "target": _REPLACE,
     "source": _REPLACE,
     "type": _REPLACE,
-    "readOnly": _REPLACE_OFF,
+    "readOnly": _REPLACE,
     "bindOptions": Field(replace=True, nested={"propagation": _REPLACE}),
     "volumeOptions": Field(
         replace=True,
         nested={
-            "noCopy": _REPLACE_OFF,
+            "noCopy": _REPLACE,
             "labels": Field(replace=True, unordered=True, nested=_LABEL),
             "driverName": _REPLACE,
             "driverOptions": _REPLACE,
@@ -93,7 +92,7 @@ _VOLUME: Final = {
     "containerPath": _REPLACE,
     "fromContainer": _REPLACE,
     "hostPath": _REPLACE,
-    "readOnly": _REPLACE_OFF,
+    "readOnly": _REPLACE,
     "selinuxRelabel": _REPLACE,
     "volumeName": _REPLACE,
 }
@@ -208,8 +207,8 @@ FIELDS: Final[Mapping[str, Field]] = {
             "protocol": Field(replace=True, default="tcp"),
         },
     ),
-    "privileged": _REPLACE_OFF,
-    "publishAllPorts": _REPLACE_OFF,
+    "privileged": _REPLACE,
+    "publishAllPorts": _REPLACE,
     "readOnly": _REPLACE_OFF,
     "runtime": _REPLACE_COMPUTED,
     "securityOpts": Field(replace=True, computed=True, unordered=True),

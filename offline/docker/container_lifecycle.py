@@ -204,7 +204,11 @@ def _image_of(api: Any, inspect: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _grace(state: State) -> int:
-    """Seconds between SIGTERM and SIGKILL: as asked for, else none, as the official provider does it."""
+    """Seconds between SIGTERM and SIGKILL: as asked for, else none.
+
+    The official provider knows `destroyGraceSeconds` alone, and kills at once a program whose `stopTimeout`
+    says how long it needs.
+    """
     return int(state.get("destroyGraceSeconds") or state.get("stopTimeout") or 0)
 
 

@@ -1,4 +1,8 @@
-"""How each input of a swarm service behaves, after the official provider."""
+"""How each input of a swarm service behaves, after the official provider.
+
+docs/docker-plugin.md lists every difference with its reason, and tests/unit/test_plugin_official.py holds
+us to that list.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +51,7 @@ _REPLACE: Final = Field(replace=True)
 _SET: Final = Field(unordered=True)
 _DURATION: Final = Field(same=same_duration)
 _DURATION_0S: Final = Field(default="0s", same=same_duration)
-_REPLACED_LABELS: Final = Field(replace=True, unordered=True, nested={"label": _REPLACE, "value": _REPLACE})
+_REPLACED_LABELS: Final = Field(unordered=True, nested={"label": _REPLACE, "value": _REPLACE})
 _FILE: Final = {
     "fileGid": Field(default="0"),
     "fileMode": Field(default=0o444),
@@ -64,7 +68,7 @@ _ROLLOUT: Final = {
 }
 _MOUNT: Final = {
     "bindOptions": Field(nested={"propagation": Field(default="rprivate")}),
-    "readOnly": Field(default=False),
+    "readOnly": _UPDATE,
     "source": _UPDATE,
     "target": _UPDATE,
     "tmpfsOptions": Field(nested={"mode": _UPDATE, "sizeBytes": _UPDATE}),
@@ -75,7 +79,7 @@ _MOUNT: Final = {
             "driverOptions": _UPDATE,
             # not replaced, as any other part of a mount: a new task mounts what is asked for
             "labels": Field(unordered=True, nested={"label": _UPDATE, "value": _UPDATE}),
-            "noCopy": Field(default=False),
+            "noCopy": _UPDATE,
         }
     ),
 }
@@ -113,7 +117,7 @@ _CONTAINER: Final = {
             "credentialSpec": Field(nested={"file": _UPDATE, "registry": _UPDATE}),
             "seLinuxContext": Field(
                 nested={
-                    "disable": Field(default=False),
+                    "disable": _UPDATE,
                     "level": _UPDATE,
                     "role": _UPDATE,
                     "type": _UPDATE,
@@ -122,7 +126,7 @@ _CONTAINER: Final = {
             ),
         }
     ),
-    "readOnly": Field(default=False),
+    "readOnly": _UPDATE,
     "secrets": Field(unordered=True, nested={"secretId": _UPDATE, "secretName": _UPDATE, **_FILE}),
     "stopGracePeriod": Field(computed=True, same=same_duration),
     "stopSignal": _UPDATE,

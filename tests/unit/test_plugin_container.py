@@ -423,7 +423,7 @@ def test_a_state_of_the_official_provider_shows_no_change() -> None:
 
 
 def test_which_inputs_replace() -> None:
-    """The official decisions, but for the three that it only pretends to update."""
+    """In short; test_plugin_official.py compares every property with the official decision."""
     in_place = {name for name, field in FIELDS.items() if not field.replace}
     assert in_place == {
         *("attach", "containerReadRefreshTimeoutMilliseconds", "destroyGraceSeconds", "logs", "mustRun"),
