@@ -18,6 +18,7 @@ from offline.docker.resource import Context, ResourceError
 
 TAIL_LINES = 15
 LOG_SECONDS = 0.2
+STEP_LENGTH = 120  # characters of an instruction in messages; the line in the Dockerfile leads to the rest
 SHORT_VALUE = (
     8  # a shorter build argument (a version, a flag) is no secret, and hiding it would garble the output
 )
@@ -26,6 +27,9 @@ _STEP = re.compile(r"Step (\d+)/\d+ : (.*)", re.DOTALL)
 _FROM = re.compile(r"FROM\s+(?:--\S+\s+)*(\S+)", re.IGNORECASE)
 _ESCAPE = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")  # the classic builder paints errors red
 _CHATTER = re.compile(r"--->|Removing intermediate container")
+_LINE_END = re.compile(r"[\r\n]+")
+_EXIT = re.compile(r"The command '.*' (returned a non-zero code: \d+)", re.DOTALL)
+_WHY = re.compile(r"\b(error|e:|fatal|failed|cannot|can't|unable|denied|not found|no such)", re.IGNORECASE)
 _SECRET_NAME = re.compile(r"pass|secret|token|key|credential", re.IGNORECASE)
 
 
@@ -79,22 +83,48 @@ class _Output:
         self._logged = 0.0
         self.step = 0
         self.instruction = ""
+        self._torn = ""  # the beginning of a line whose end has not come yet
         self.tail: deque[str] = deque(maxlen=TAIL_LINES)
         self.image = ""
 
     def see(self, message: Message) -> None:
         if image := (message.get("aux") or {}).get("ID"):
             self.image = image
-        if found := _STEP.fullmatch((text := message.get("stream") or "").strip()):
+        text = message.get("stream") or ""
+        if found := _STEP.fullmatch(text.strip()):
+            self.end_line()
             self.step, self.instruction = int(found[1]), self.hide(found[2])
             self.tail.clear()
-            self._ctx.log(f"step {self.step}: {self.instruction}")
+            self._ctx.log(f"step {self.step}: {self.short_instruction}")
             return
-        for line in text.splitlines():
-            line = _ESCAPE.sub("", self.hide(line)).strip()
-            if line and not _CHATTER.match(line):
-                self.tail.append(line)
-                self._log(line)
+        # The engine sends output as a command wrote it: perhaps one line in several messages, each painted.
+        *lines, self._torn = _LINE_END.split(self._torn + _ESCAPE.sub("", text))
+        for line in lines:
+            self._take(line)
+
+    def end_line(self) -> None:
+        """No more of the current line will come."""
+        line, self._torn = self._torn, ""
+        self._take(line)
+
+    def _take(self, line: str) -> None:
+        line = self.hide(line).strip()
+        if line and not _CHATTER.match(line):
+            self.tail.append(line)
+            self._log(line)
+
+    @property
+    def short_instruction(self) -> str:
+        """The instruction in one line of a readable length."""
+        text = " ".join(self.instruction.split())
+        return text if len(text) <= STEP_LENGTH else f"{text[: STEP_LENGTH - 1]}…"
+
+    @property
+    def why(self) -> str:
+        """The last line that speaks of a failure, else the last one."""
+        return next(
+            (line for line in reversed(self.tail) if _WHY.search(line)), self.tail[-1] if self.tail else ""
+        )
 
     def _log(self, line: str) -> None:
         if time.monotonic() - self._logged >= LOG_SECONDS:
@@ -110,6 +140,7 @@ class _Output:
 
 
 def _failure(build: Build, output: _Output, problem: EngineError) -> ResourceError:
+    output.end_line()
     reported = EngineError(output.hide(problem.message.strip()))
     base = _FROM.match(output.instruction)
     if "requires buildkit" in reported.message.lower():
@@ -119,12 +150,14 @@ def _failure(build: Build, output: _Output, problem: EngineError) -> ResourceErr
         found = explain(EngineError(full), build.tag)
     elif base:
         found = explain(reported, _base(base[1], build.args))
+    elif ended := _EXIT.fullmatch(reported.message):
+        found = ResourceError(f"a command {ended[1]}" + (f": {output.why}" if output.why else ""))
     else:
         found = ResourceError(reported.message)
     lines = [f"building {build.tag} failed: {found.cause}"]
     if output.step:
         line = _line(build.context.dockerfile, output.step)
-        lines.append(f"  {build.context.dockerfile}:{line}, step {output.step}: {output.instruction}")
+        lines.append(f"  {build.context.dockerfile}:{line}, step {output.step}: {output.short_instruction}")
     lines += [f"  | {line}" for line in output.tail]
     return ResourceError("\n".join(lines), fix=found.fix)
 

@@ -7,6 +7,7 @@ import os
 import random
 import tarfile
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from offline.docker import image_name
 from offline.docker.image import Image
-from offline.docker.image_build import _line
+from offline.docker.image_build import STEP_LENGTH, Build, _failure, _line, _Output
 from offline.docker.image_context import BuildContext
 from offline.docker.image_ignore import Matcher, parse
 from offline.docker.image_stream import EngineError, explain
@@ -402,6 +403,26 @@ def test_line_of_a_step(tmp_path: Path) -> None:
     file = tmp_path / "Dockerfile"
     file.write_text("# x\nARG A\n\nFROM a\nRUN one \\\n  # note\n  two\n\nCOPY . .\n")
     assert [_line(str(file), step) for step in (1, 2, 3, 4)] == [2, 4, 5, 9]
+
+
+def test_a_failed_build_says_why_in_whole_lines(project: Path, ctx: Context) -> None:
+    told: list[str] = []
+    output = _Output(replace(ctx, log=told.append), {"TOKEN": "tell-nobody-this"})
+    command = "apt-get update  && " + "apt-get install -y something " * 25
+    red = "\x1b[91m{}\x1b[0m".format
+    output.see({"stream": f"Step 2/2 : RUN {command}"})
+    output.see({"stream": "\n"})
+    for text in ("Reading", " lists...\r\n", red("E"), red(":"), red(" Unable to locate tell-no")):
+        output.see({"stream": text})
+    for text in (red("body-this"), "\n", "see the man", "ual"):
+        output.see({"stream": text})
+    problem = EngineError(f"The command '/bin/sh -c {command}' returned a non-zero code: 100")
+    build = Build(context=BuildContext("app", "app/Dockerfile"), tag="a:1")
+    first, step, *tail = _failure(build, output, problem).cause.splitlines()
+    assert first.endswith("a:1 failed: a command returned a non-zero code: 100: E: Unable to locate [TOKEN]")
+    assert step.startswith("  app/Dockerfile:2, step 2: RUN apt-get update && apt-get") and step.endswith("…")
+    assert tail == ["  | Reading lists...", "  | E: Unable to locate [TOKEN]", "  | see the manual"]
+    assert told[0].startswith("step 2: RUN apt-get") and len(told[0]) == len("step 2: ") + STEP_LENGTH
 
 
 def test_remote_image_build_refuses_values_of_buildkit(project: Path) -> None:
