@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from components.spec import Spec, default_tag
-from components.units import Address, Cidr, Cpus, Duration, HttpUrl, Memory, ObjectName, Port
+from components.units import Address, Cidr, Cpus, Duration, Memory, ObjectName, Port
 from stacks.claims import PortClaim, SubnetClaim
+from stacks.gateway_routes import ROUTES, Routes, ServiceUrl, Timeout
 from stacks.image_settings import ImageChoice
 from stacks.secrets import SecretRequest
+from stacks.system import SystemSettings
 
 NETWORK = "api-gateway_api-network"
 PROCESSOR_URL = "http://douyin-processor:8093"
 
 ALIYUN_ACCESS_KEY = SecretRequest("aliyun_access_key", "the processor's key for Alibaba Cloud's APIs", 8)
-
-
-class Route(Spec):
-    """A request that the gateway passes on; `{name}` stands for one path segment in both paths."""
-
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-    path: Annotated[str, Field(pattern=r"^/\S*$")]
-    target: Annotated[str, Field(pattern=r"^/\S*$")]
-    """The path at the processor."""
-
-    @model_validator(mode="after")
-    def _placeholders_match(self) -> Route:
-        unknown = set(re.findall(r"\{(\w+)\}", self.target)) - set(re.findall(r"\{(\w+)\}", self.path))
-        if unknown:
-            raise ValueError(f"target uses {{{', '.join(sorted(unknown))}}}, which path {self.path} lacks")
-        return self
-
-
-ROUTES = (
-    Route(method="POST", path="/api/douyin/process", target="/api/process"),
-    Route(method="GET", path="/api/douyin/videos/{id}/result", target="/api/videos/{id}/result"),
-    Route(method="GET", path="/api/douyin/health", target="/health"),
-)
 
 
 class _Sized(Spec):
@@ -57,18 +35,13 @@ class GatewayService(_Sized):
     address: Address = Address("0.0.0.0")  # noqa: S104  (8010 is one of the three public ports)
     """The host's address to listen on; 127.0.0.1 keeps it to this machine."""
     memory: Memory = Memory("256MiB")
-    timeout: Duration = Duration("30s")
+    timeout: Timeout = Duration("30s")
     """How long the processor may be silent."""
-    routes: tuple[Route, ...] = ROUTES
+    routes: Routes = ROUTES
 
-    @model_validator(mode="after")
-    def _routes_differ(self) -> GatewayService:
-        if not self.routes:
-            raise ValueError("routes: none given; allowed: one or more")
-        seen = [(route.method, re.sub(r"\{\w+\}", "{}", route.path)) for route in self.routes]
-        if twice := sorted({f"{method} {path}" for method, path in seen if seen.count((method, path)) > 1}):
-            raise ValueError(f"routes: {', '.join(twice)} given twice; allowed: each method and path once")
-        return self
+    def claim(self) -> PortClaim:
+        """The host port that it takes."""
+        return PortClaim("berth:gateway.gateway.port", self.address, self.port)
 
 
 class ProcessorService(_Sized):
@@ -80,7 +53,7 @@ class ProcessorService(_Sized):
     """Jobs at the same time, per container."""
     cpus: Cpus = Cpus("1")
     memory: Memory = Memory("512MiB")
-    file_timeout: Duration = Duration("30s")
+    file_timeout: Timeout = Duration("30s")
     """How long the file system service may be silent."""
 
 
@@ -96,7 +69,7 @@ class FilesElsewhere(Spec):
     """file-system-go runs elsewhere, reached by its intranet address."""
 
     kind: Literal["elsewhere"]
-    base_url: HttpUrl
+    base_url: ServiceUrl
 
 
 FileSystem = Annotated[FilesHere | FilesElsewhere, Field(discriminator="kind"), default_tag("kind", "here")]
@@ -108,6 +81,11 @@ class OwnNetwork(Spec):
     name: ObjectName = NETWORK
     subnet: Cidr | None = None
     """Unset: the engine takes a free one."""
+
+    def claims(self) -> Iterator[SubnetClaim]:
+        """The address range that it takes, if it asks for one."""
+        if self.subnet:
+            yield SubnetClaim("berth:gateway.network.subnet", self.subnet)
 
 
 class NetworkByName(Spec):
@@ -130,33 +108,7 @@ JoinedNetwork = Annotated[
 ]
 
 
-class _Gateway(Spec):
-    def port_claims(self) -> Iterator[PortClaim]:
-        """The host ports that this system takes."""
-        service: GatewayService | None = getattr(self, "gateway", None)
-        if service is not None:
-            yield PortClaim("berth:gateway.gateway.port", service.address, service.port)
-
-    def subnet_claims(self) -> Iterator[SubnetClaim]:
-        """The address ranges that this system takes."""
-        network = getattr(self, "network", None)
-        if isinstance(network, OwnNetwork) and network.subnet:
-            yield SubnetClaim("berth:gateway.network.subnet", network.subnet)
-
-    def secrets(self) -> Iterator[SecretRequest]:
-        """The secrets that this system needs."""
-        if hasattr(self, "processor"):
-            yield ALIYUN_ACCESS_KEY
-
-    def images(self) -> Iterator[tuple[str, ImageChoice | None]]:
-        """The path and the image choice of each service that runs here."""
-        for name in ("gateway", "processor", "files"):
-            service = getattr(self, name, None)
-            if isinstance(service, _Sized):
-                yield f"berth:gateway.{name}.image", service.image
-
-
-class Unified(_Gateway):
+class Unified(SystemSettings):
     """One stack owns the network and all three services."""
 
     mode: Literal["unified"] = "unified"
@@ -165,26 +117,71 @@ class Unified(_Gateway):
     processor: ProcessorService = ProcessorService()
     files: FileSystem = FilesHere()
 
+    def port_claims(self) -> Iterator[PortClaim]:
+        yield self.gateway.claim()
 
-class StandaloneGateway(_Gateway):
+    def subnet_claims(self) -> Iterator[SubnetClaim]:
+        return self.network.claims()
+
+    def secrets(self) -> Iterator[SecretRequest]:
+        yield ALIYUN_ACCESS_KEY
+
+    def images(self) -> Iterator[tuple[str, ImageChoice | None]]:
+        yield "berth:gateway.gateway.image", self.gateway.image
+        yield from _processor_images(self.processor, self.files)
+
+
+class StandaloneGateway(SystemSettings):
     """This stack owns the gateway and the network; another one runs the processor."""
 
     mode: Literal["gateway"]
     network: OwnNetwork = OwnNetwork()
     gateway: GatewayService = GatewayService()
-    processor_url: HttpUrl = PROCESSOR_URL
+    processor_url: ServiceUrl = PROCESSOR_URL
     """Where the gateway finds the processor."""
 
+    def port_claims(self) -> Iterator[PortClaim]:
+        yield self.gateway.claim()
 
-class StandaloneProcessor(_Gateway):
+    def subnet_claims(self) -> Iterator[SubnetClaim]:
+        return self.network.claims()
+
+    def secrets(self) -> Iterator[SecretRequest]:
+        return iter(())
+
+    def images(self) -> Iterator[tuple[str, ImageChoice | None]]:
+        yield "berth:gateway.gateway.image", self.gateway.image
+
+
+class StandaloneProcessor(SystemSettings):
     """This stack runs the processor on a network that is there already."""
 
     mode: Literal["processor"]
     network: JoinedNetwork = NetworkByName()
     processor: ProcessorService = ProcessorService()
     files: FileSystem = FilesHere()
-    result_url: Annotated[str, Field(pattern=r"^/\S*\{id\}\S*$")] = "/api/douyin/videos/{id}/result"
+    result_url: Annotated[str, Field(pattern=r"^/[^\s{}]*\{id\}[^\s{}]*$")] = "/api/douyin/videos/{id}/result"
     """What clients are told; behind the gateway, its path."""
+
+    def port_claims(self) -> Iterator[PortClaim]:
+        return iter(())
+
+    def subnet_claims(self) -> Iterator[SubnetClaim]:
+        return iter(())
+
+    def secrets(self) -> Iterator[SecretRequest]:
+        yield ALIYUN_ACCESS_KEY
+
+    def images(self) -> Iterator[tuple[str, ImageChoice | None]]:
+        return _processor_images(self.processor, self.files)
+
+
+def _processor_images(
+    processor: ProcessorService, files: FilesHere | FilesElsewhere
+) -> Iterator[tuple[str, ImageChoice | None]]:
+    yield "berth:gateway.processor.image", processor.image
+    if isinstance(files, FilesHere):
+        yield "berth:gateway.files.image", files.image
 
 
 GatewaySettings = Annotated[

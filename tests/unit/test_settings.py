@@ -93,9 +93,24 @@ def test_defaults_are_the_unified_gateway_on_this_machine() -> None:
         ),
         (
             {"gateway": {"gateway": {"routes": [{"method": "GET", "path": "/a", "target": "/{b}"}]}}},
-            "berth:gateway.gateway.routes[0]: a mapping: target uses {b}, which path /a lacks",
+            "berth:gateway.gateway.routes[0]: a mapping: target /{b} uses {b}, which path /a lacks",
         ),
-        ({"gateway": {"gateway": {"routes": []}}}, "berth:gateway.gateway: a mapping: routes: none given"),
+        (
+            {"gateway": {"gateway": {"routes": []}}},
+            "berth:gateway.gateway.routes: a list: none given; allowed: one or more",
+        ),
+        (
+            {"gateway": {"gateway": {"routes": [{"method": "GET", "path": "/a/{Id}", "target": "/"}]}}},
+            "berth:gateway.gateway.routes[0].path: '/a/{Id}': allowed: a path of segments",
+        ),
+        (
+            {"gateway": {"gateway": {"routes": [{"method": "GET", "path": "/health", "target": "/"}]}}},
+            "berth:gateway.gateway.routes[0].path: '/health': the gateway's own; allowed: any other path",
+        ),
+        (
+            {"gateway": {"mode": "gateway", "processor_url": "http://h:1/a b"}},
+            "berth:gateway.processor_url: 'http://h:1/a b': allowed: http or https",
+        ),
         (
             {"gateway": {"processor": {"image": {"source": "registry"}}}},
             "berth:gateway.processor.image.reference: req",

@@ -1,0 +1,31 @@
+"""What a stack asks of the settings of each of its systems."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+
+from components.spec import Spec
+from stacks.claims import PortClaim, SubnetClaim
+from stacks.image_settings import ImageChoice
+from stacks.secrets import SecretRequest
+
+
+class SystemSettings(Spec, ABC):
+    """The settings of one system in one mode. Each mode answers for itself: nothing is claimed by default."""
+
+    @abstractmethod
+    def port_claims(self) -> Iterator[PortClaim]:
+        """The host ports that this system takes."""
+
+    @abstractmethod
+    def subnet_claims(self) -> Iterator[SubnetClaim]:
+        """The address ranges that this system takes."""
+
+    @abstractmethod
+    def secrets(self) -> Iterator[SecretRequest]:
+        """The secrets that this system needs."""
+
+    @abstractmethod
+    def images(self) -> Iterator[tuple[str, ImageChoice | None]]:
+        """The path and the image choice of each service that runs here."""
