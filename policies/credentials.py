@@ -1,30 +1,33 @@
-"""No secret where `docker inspect` or `docker history` shows it: variables, commands, labels, build args."""
+"""No secret where `docker inspect` or `docker history` shows it: variables, commands, labels, build args.
+
+Nor in an uploaded file that the program did not mark: the stack's state would hold it in plain.
+"""
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Iterator
 from typing import Final
 
 from policies.node import Node
 from policies.rule import CONTAINER, IMAGE, REMOTE_IMAGE, SERVICE, Finding, Pending, Rule, Violation
+from policies.secret_names import names_secret, names_secret_file, names_secret_place
 
-_WORDS: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
-_SECRET_WORDS: Final = frozenset(
-    {"pass", "pgpass", "pwd", "masterauth", "secrets", "credentials", "key", "jwt"}
+_OBVIOUS: Final = frozenset({"", "0", "1", "true", "false", "yes", "no", "on", "off", "none", "null"})
+# What `SMTP_AUTH` and its like choose from.
+_AUTH: Final = re.compile(r"auth(_?(mode|type|method))?$", re.IGNORECASE)
+_AUTH_KINDS: Final = frozenset(
+    {"basic", "bearer", "digest", "jwt", "ldap", "login", "oauth", "oauth2", "plain"}
 )
-# Long enough to be meant also where it is glued to another word (`PGPASSWORD`, `accesskey`).
-_SECRET_ENDINGS: Final = ("password", "passwd", "passphrase", "secret", "token", "credential", "requirepass")
-_SECRET_KEYS: Final = ("apikey", "secretkey", "accesskey", "privatekey")
-# The last word is `key` or `token`, and yet nobody has to hide it.
-_HARMLESS: Final = re.compile(
-    r"(^|_)(public|partition|sort|primary|foreign|routing|cache|hash|index|order|group|map|idempotency|max|min)_(key|token)$"
-    r"|^(old)?pwd$"
-)
-_OBVIOUS: Final = frozenset({"", "true", "false", "yes", "no", "on", "off", "none", "null"})
+# Exactly one variable, a mounted secret, a file by its ending, or the command that prints one of them.
+_VARIABLE: Final = r"\$(?:[A-Z_][A-Z0-9_]*|\{[A-Z_][A-Z0-9_]*\})"
+_MOUNTED: Final = r"(?:/var)?/run/secrets/[\w./-]+"
+_STORED: Final = r"(?:/[\w.-]+)+\.(?:cer|crt|jks|json|key|p12|pem|pfx)"
 _REFERENCE: Final = re.compile(
-    r"""["']?(\$|@|<|/(app|config|data|etc|home|mnt|opt|root|run|secrets|srv|usr|var)/)"""
+    rf"{_VARIABLE}|@?{_MOUNTED}|{_STORED}|\$\((?:cat\s+|<\s*)(?:{_MOUNTED}|{_STORED}|\"?{_VARIABLE}\"?)\)"
 )
+_PATH: Final = re.compile(r"(?:/[\w.@+-]+)+/?")
 
 _VALUES: Final = tuple(
     (what, re.compile(pattern))
@@ -37,49 +40,54 @@ _VALUES: Final = tuple(
         ("a GitLab token", r"\bglpat-[A-Za-z0-9_-]{20,}"),
         ("a Slack token", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
         ("a JSON Web Token", r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),
-        ("a password in a URL", r"\b[a-z][a-z0-9+.-]*://[^\s:/@]*:(?![${<])[^\s/@]+@"),
+        ("a password in a URL", rf"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s:/@]*:(?!{_VARIABLE}@)[^\s/@]+@"),
     )
 )
-_ASSIGNED: Final = re.compile(
-    r"(?:^|[\s;&|\"'(])(?:--?)?([A-Za-z][\w.-]*)=(\"[^\"]*\"|'[^']*'|[^\s;&|\"')]+)"
+_WORD: Final = r"\"\$\([^)]*\)\"|\"[^\"]*\"|'[^']*'|\$\([^)]*\)|[^\s;&|\"')]+"
+_ASSIGNED: Final = re.compile(rf"(?:^|[\s;&|\"'(])(?:--?)?([A-Za-z][\w.-]*)=({_WORD})")
+_FLAG: Final = re.compile(rf"(?:^|\s)--?([A-Za-z][\w-]*)\s+(?!-)({_WORD})")
+# Programs whose short flag is a password, whatever it is called elsewhere.
+_PROGRAM: Final = re.compile(
+    r"(?:^|[\s/;&|(\"'])(?:(?:mysql|mariadb)[\w-]*\s(?:[^;&|]*\s)?-p|sshpass\s+-p\s*|redis-cli\s(?:[^;&|]*\s)?-a\s+)"
+    rf"({_WORD})"
 )
-_FLAG: Final = re.compile(r"(?:^|\s)--?([A-Za-z][\w-]*)\s+(?!-)(\"[^\"]*\"|'[^']*'|[^\s;&|\"')]+)")
+_MARK: Final = "mark its content as a secret (pulumi.Output.secret, or a value from the stack's secrets)"
 _FIX: Final = "store it as a secret and hand it to the container as a file (NAME_FILE=/run/secrets/NAME)"
-
-
-def names_secret(name: str) -> bool:
-    """Whether a variable, flag or label holds a secret: the last word of its name says so (`DB_PASSWORD`)."""
-    words = [word.lower() for word in _WORDS.findall(name)]
-    if not words or _HARMLESS.search("_".join(words)):
-        return False
-    last = words[-1]
-    return (
-        last in _SECRET_WORDS
-        or last.endswith(_SECRET_ENDINGS + _SECRET_KEYS)
-        or words[-2:] == ["key", "base"]  # SECRET_KEY_BASE
-    )
 
 
 def secret_in(name: str, value: str) -> str | None:
     """What secret the value is, by its shape or by its name; None for a value that anyone may read.
 
-    A `*_FILE` variable, a path, `$VARIABLE` and a plain yes or no are not secrets, whatever the name.
+    A reference is none, whatever the name: `$VARIABLE`, `/run/secrets/NAME`, the absolute path in a `*_FILE`.
     """
     for what, pattern in _VALUES:
         if pattern.search(value):
             return what
-    if names_secret(name) and value.lower() not in _OBVIOUS and not _REFERENCE.match(value):
-        return f"a secret, by the name {name}"
-    return None
+    if value.lower() in _OBVIOUS or _REFERENCE.fullmatch(value):
+        return None
+    if names_secret_place(name):
+        return None if _PATH.fullmatch(value) else f"no absolute path, so by the name {name} a secret itself"
+    if _AUTH.search(name) and value.lower() in _AUTH_KINDS:
+        return None
+    return f"a secret, by the name {name}" if names_secret(name) else None
 
 
 def secret_in_command(text: str) -> str | None:
-    """What secret a command line holds: `--password=x`, `--requirepass x`, `TOKEN=x`, or a secret's shape."""
+    """What secret a command line holds: `--password=x`, `mysql -px`, `TOKEN=x`, or a secret's shape."""
     for name, value in (*_ASSIGNED.findall(text), *_FLAG.findall(text)):
         what = secret_in(name, value.strip("\"'"))
         if what:
             return what
-    return secret_in("", text)
+    return _by_flag(text, 0) or secret_in("", text)
+
+
+def _by_flag(line: str, start: int) -> str | None:
+    """What secret a known program is given by a short flag, if it stands at `start` or after."""
+    for match in _PROGRAM.finditer(line):
+        value = match[1].strip("\"'")
+        if match.start(1) >= start and value not in _OBVIOUS and not _REFERENCE.fullmatch(value):
+            return "a password, by its flag"
+    return None
 
 
 def _masked(text: str) -> str:
@@ -93,7 +101,7 @@ def _violation(path: str, value: str, what: str, where: str) -> Violation:
 
 
 def _variable(node: Node, name: str, value: str, where: str) -> Iterator[Finding]:
-    marked = node.secret and not name.upper().endswith("_FILE")
+    marked = node.secret and not (name.upper().endswith("_FILE") and _PATH.fullmatch(value))
     what = "marked as a secret" if marked and value else secret_in(name, value)
     if what:
         yield _violation(f"{node.path} ({name})" if name else node.path, value, what, where)
@@ -132,16 +140,44 @@ def _command(*words: Node) -> Iterator[Finding]:
         items = list(list_.items())
         yield from (Pending(item.path) for item in items if item.unknown)
         known = [item for item in items if not item.unknown]
+        line = ""
         for item, before in zip(known, ["", *(item.text() for item in known)], strict=False):
             text = item.text()
             what = "marked as a secret" if item.secret and text else secret_in_command(text)
             if not what and before.startswith("-") and "=" not in before and not text.startswith("-"):
                 what = secret_in(before, text)
+            # The program and its flag may be words of their own: `["mysql", "-px"]`.
+            line = f"{line} {text}".lstrip()
+            what = what or _by_flag(line, len(line) - len(text))
             if what:
                 yield _violation(item.path, text, what, "the command line")
 
 
+def _uploads(uploads: Node) -> Iterator[Finding]:
+    if uploads.unknown:
+        yield Pending(uploads.path)
+        return
+    for upload in uploads.items():
+        file = upload["file"]
+        if file.unknown:
+            yield Pending(file.path)
+            continue
+        path = posixpath.normpath(file.text())
+        below = re.fullmatch(_MOUNTED, path) is not None
+        if not below and not names_secret_file(posixpath.basename(path)):
+            continue
+        for content in (upload["content"], upload["contentBase64"]):
+            if content.secret or content.value == "":
+                continue
+            if content.unknown:
+                yield Pending(content.path)
+            elif content.value is not None:
+                why = f"by its path {path} it is a secret, and the stack's state and previews show it"
+                yield Violation(content.path, _masked(content.text()), why, _MARK)
+
+
 def _container(inputs: Node) -> Iterator[Finding]:
+    yield from _uploads(inputs["uploads"])
     yield from _envs(inputs["envs"])
     yield from _command(inputs["command"], inputs["entrypoints"], inputs["healthcheck"]["tests"])
     yield from _labels(inputs["labels"])
@@ -166,7 +202,7 @@ def _remote_image(inputs: Node) -> Iterator[Finding]:
 RULES: Final = (
     Rule(
         "no-plain-secrets",
-        "No secret is in a container's environment, command or labels, nor in an image's build arguments.",
+        "No secret is in a container's environment, command, labels, build arguments or unmarked files.",
         {CONTAINER: _container, SERVICE: _service, IMAGE: _image, REMOTE_IMAGE: _remote_image},
     ),
 )

@@ -215,7 +215,14 @@ PASSES = [
     container(envs=["DSN=postgres://app:$PASSWORD@db/app", "TOKEN=$TOKEN", "NOTHING"]),
     container(command=["sh", "-c", 'exec redis-server --requirepass "$(cat /run/secrets/redis)"']),
     container(
-        command=["app", "--token-file", "/run/secrets/token", "--password", "--verbose", "--key=/etc/key"]
+        command=[
+            "app",
+            "--token-file",
+            "/run/secrets/token",
+            "--password",
+            "--verbose",
+            "--key=/etc/tls/app.key",
+        ]
     ),
     container(labels=[{"label": "berth.system", "value": "gateway"}]),
 ]
