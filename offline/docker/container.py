@@ -1,9 +1,12 @@
-"""docker.Container: one container, from its creation to its removal."""
+"""docker.Container: one container, from its creation to its removal.
+
+The Docker SDK takes a quarter of a second to load: operations import it, and previews do without.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from offline.docker.container_check import failures
 from offline.docker.container_fields import CANNOT_BE_UNSET, FIELDS
@@ -38,27 +41,29 @@ class Container(Resource):
             unset = top(change.path) in CANNOT_BE_UNSET and not news.get(top(change.path))
             (result.replace if change.replace or unset else result.update).append(change.path)
         networks = [path for path in result.replace if top(path) == "networksAdvanced"]
-        if networks and networks == result.replace and _lifecycle().same_networks(ctx, state, news):
-            result.replace = []
+        if networks and networks == result.replace:
+            from offline.docker import container_lifecycle
+
+            if container_lifecycle.same_networks(ctx, state, news):
+                result.replace = []
         return result
 
     def create(self, ctx: Context, inputs: Inputs) -> tuple[str, State]:
-        created: tuple[str, State] = _lifecycle().create(ctx, inputs)
-        return created
+        from offline.docker import container_lifecycle
+
+        return container_lifecycle.create(ctx, inputs)
 
     def read(self, ctx: Context, id: str, inputs: Inputs, state: State) -> tuple[str, Inputs, State] | None:
-        found: tuple[str, Inputs, State] | None = _lifecycle().read(ctx, id, inputs, state)
-        return found
+        from offline.docker import container_lifecycle
+
+        return container_lifecycle.read(ctx, id, inputs, state)
 
     def update(self, ctx: Context, id: str, state: State, inputs: Inputs) -> State:
-        updated: State = _lifecycle().update(ctx, id, state, inputs)
-        return updated
+        from offline.docker import container_lifecycle
+
+        return container_lifecycle.update(ctx, id, state, inputs)
 
     def delete(self, ctx: Context, id: str, state: State) -> None:
-        _lifecycle().delete(ctx, id, state)
+        from offline.docker import container_lifecycle
 
-
-def _lifecycle() -> Any:
-    from offline.docker import container_lifecycle  # the Docker SDK takes a quarter of a second to load
-
-    return container_lifecycle
+        container_lifecycle.delete(ctx, id, state)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
 from offline.docker.container_units import (
@@ -24,16 +24,19 @@ CREATION_LABEL = "berth.creation"
 
 def state(inspect: Mapping[str, Any], inputs: Mapping[str, Any]) -> Json:
     """The state of a container: the inputs it was made from, overlaid with what the engine reports now."""
-    return dict(inputs) | _process(inspect, inputs) | _host(inspect, inputs) | _network(inspect, inputs)
+    return dict(inputs) | _observed(inspect, inputs, {name for name, value in inputs.items() if value})
+
+
+def _observed(inspect: Mapping[str, Any], inputs: Mapping[str, Any], asked: Set[str]) -> Json:
+    """What the engine reports; `asked` names inputs that are part of a state only where they were given."""
+    return _process(inspect, inputs) | _host(inspect, inputs, asked) | _network(inspect, inputs, asked)
 
 
 def imported(inspect: Mapping[str, Any], image: Mapping[str, Any] | None) -> Json:
     """Inputs that would make this container again; `image`, inspected, tells what it brings along."""
     config = inspect["Config"]
     base = (image or {}).get("Config") or {}
-    # A true value asks for the parts that a state holds only where the program gave them.
-    asked = dict.fromkeys(("ports", "ulimits", "devices", "deviceRequests", "pidMode", "logOpts"), True)
-    seen = state(inspect, asked)
+    seen = _observed(inspect, {}, {"ports", "ulimits", "devices", "deviceRequests", "pidMode", "logOpts"})
     own_labels = dict(config.get("Labels") or {})
     own_labels.pop(CREATION_LABEL, None)
     given = {
@@ -107,7 +110,7 @@ def _process(inspect: Mapping[str, Any], inputs: Mapping[str, Any]) -> Json:
     return result
 
 
-def _host(inspect: Mapping[str, Any], inputs: Mapping[str, Any]) -> Json:
+def _host(inspect: Mapping[str, Any], inputs: Mapping[str, Any], asked: Set[str]) -> Json:
     host = inspect["HostConfig"]
     result: Json = {
         "rm": host.get("AutoRemove", False),
@@ -133,7 +136,7 @@ def _host(inspect: Mapping[str, Any], inputs: Mapping[str, Any]) -> Json:
         "cpuShares": host.get("CpuShares", 0),
         "cpuSet": host.get("CpusetCpus", ""),
         "logDriver": host["LogConfig"].get("Type", ""),
-        "logOpts": (host["LogConfig"].get("Config") or {}) if inputs.get("logOpts") else {},
+        "logOpts": (host["LogConfig"].get("Config") or {}) if "logOpts" in asked else {},
         "storageOpts": host.get("StorageOpt") or {},
         "networkMode": "bridge" if host.get("NetworkMode") == "default" else host.get("NetworkMode"),
         "usernsMode": host.get("UsernsMode", ""),
@@ -149,18 +152,18 @@ def _host(inspect: Mapping[str, Any], inputs: Mapping[str, Any]) -> Json:
         result["cpus"] = _cpus(host["NanoCpus"], inputs)
     else:
         result |= {"cpuPeriod": host.get("CpuPeriod", 0), "cpuQuota": host.get("CpuQuota", 0)}
-    if inputs.get("pidMode"):
+    if "pidMode" in asked:
         result["pidMode"] = host.get("PidMode", "")
-    if inputs.get("ulimits"):
+    if "ulimits" in asked:
         limits = host.get("Ulimits") or ()
         result["ulimits"] = [{"name": e["Name"], "soft": e["Soft"], "hard": e["Hard"]} for e in limits]
-    return result | _devices(host, inputs)
+    return result | _devices(host, inputs, asked)
 
 
-def _devices(host: Mapping[str, Any], inputs: Mapping[str, Any]) -> Json:
+def _devices(host: Mapping[str, Any], inputs: Mapping[str, Any], asked: Set[str]) -> Json:
     result: Json = {}
-    if inputs.get("devices"):
-        configured = inputs["devices"] if isinstance(inputs["devices"], list) else ()
+    if "devices" in asked:
+        configured = inputs.get("devices") or ()
         named = {entry["hostPath"] for entry in configured if entry.get("containerPath")}
         result["devices"] = [
             {"hostPath": e["PathOnHost"], "permissions": e["CgroupPermissions"]}
@@ -168,10 +171,10 @@ def _devices(host: Mapping[str, Any], inputs: Mapping[str, Any]) -> Json:
             for e in host.get("Devices") or ()
         ]
     requests = host.get("DeviceRequests") or []
-    if inputs.get("gpus"):
+    if "gpus" in asked:
         text = format_gpus(requests)
         result["gpus"] = inputs["gpus"] if text is None or _same_gpus(inputs["gpus"], requests) else text
-    elif inputs.get("deviceRequests"):
+    elif "deviceRequests" in asked:
         result["deviceRequests"] = [
             {
                 "driver": e.get("Driver", ""),
@@ -197,7 +200,7 @@ def _same_gpus(text: str, requests: list[Json]) -> bool:
     return len(requests) == 1 and {key: value for key, value in requests[0].items() if value} == wanted
 
 
-def _network(inspect: Mapping[str, Any], inputs: Mapping[str, Any]) -> Json:
+def _network(inspect: Mapping[str, Any], inputs: Mapping[str, Any], asked: Set[str]) -> Json:
     settings = inspect.get("NetworkSettings") or {}
     networks = settings.get("Networks") or {}
     result: Json = {
@@ -216,12 +219,12 @@ def _network(inspect: Mapping[str, Any], inputs: Mapping[str, Any]) -> Json:
             for name, data in sorted(networks.items())
         ],
     }
-    if inputs.get("networksAdvanced"):
+    if "networksAdvanced" in asked:
         attached = set(networks) | {data.get("NetworkID") for data in networks.values()}
         result["networksAdvanced"] = [
             entry for entry in inputs["networksAdvanced"] if entry["name"] in attached
         ]
-    if inputs.get("ports"):
+    if "ports" in asked:
         # A container that does not run reports no ports, only the bindings it was made with.
         running = inspect["State"].get("Running")
         bound = settings.get("Ports") if running else inspect["HostConfig"].get("PortBindings")

@@ -1,4 +1,7 @@
-"""docker.Image: an image built from a Dockerfile, and pushed unless told otherwise."""
+"""docker.Image: an image built from a Dockerfile, and pushed unless told otherwise.
+
+The Docker SDK takes a quarter of a second to load: operations import it, and previews do without.
+"""
 
 from __future__ import annotations
 
@@ -116,11 +119,13 @@ class Image(Resource):
 
     def read(self, ctx: Context, id: str, inputs: Inputs, state: State) -> tuple[str, Inputs, State] | None:
         """A pushed image stays as recorded, as the official plugin has it; a local one must still exist."""
+        from offline.docker import image_host
+
         recorded = state.get("__inputs") or inputs
         if recorded and not recorded.get("skipPush"):
             return id, inputs, state
         name = recorded.get("imageName") or id
-        found = _host().inspect(ctx, name)
+        found = image_host.inspect(ctx, name)
         if found is None:
             return None
         if state:
@@ -134,17 +139,9 @@ class Image(Resource):
 
 
 def _make(ctx: Context, inputs: Inputs, *, push: bool) -> State:
-    from offline.docker.image_make import (
-        make,
-    )  # the SDK takes a quarter of a second, which previews never spend
+    from offline.docker.image_make import make
 
     return make(ctx, inputs, push=push)
-
-
-def _host() -> Any:
-    from offline.docker import image_host
-
-    return image_host
 
 
 def _known(value: Any, default: Any) -> Any:

@@ -1,4 +1,7 @@
-"""docker.RemoteImage: an image that is on the Docker host, or is pulled or built there when it is not."""
+"""docker.RemoteImage: an image that is on the Docker host, or is pulled or built there when it is not.
+
+The Docker SDK takes a quarter of a second to load: operations import it, and previews do without.
+"""
 
 from __future__ import annotations
 
@@ -50,16 +53,20 @@ class RemoteImage(Resource):
         return {**inputs, **dict.fromkeys(_COMPUTED, UNKNOWN)}
 
     def create(self, ctx: Context, inputs: Inputs) -> tuple[str, State]:
+        from offline.docker import image_host
+
         if build := inputs.get("build"):
             run_build(ctx, build, inputs["name"])
-        found = _host().find_or_pull(ctx, inputs["name"], inputs.get("platform") or "")
+        found = image_host.find_or_pull(ctx, inputs["name"], inputs.get("platform") or "")
         return _id(found, inputs["name"]), _state(inputs, found)
 
     def read(self, ctx: Context, id: str, inputs: Inputs, state: State) -> tuple[str, Inputs, State] | None:
+        from offline.docker import image_host
+
         imported = not (inputs or state)
         # The id is the image's id and its name without a separator; an import may give the name alone.
         name = state.get("name") or inputs.get("name") or _name_of(id)
-        found = _host().inspect(ctx, name)
+        found = image_host.inspect(ctx, name)
         if found is None:
             return None
         return (
@@ -69,19 +76,17 @@ class RemoteImage(Resource):
         )
 
     def update(self, ctx: Context, id: str, state: State, inputs: Inputs) -> State:  # noqa: ARG002
-        return _state(inputs, _host().find_or_pull(ctx, inputs["name"], inputs.get("platform") or ""))
+        from offline.docker import image_host
+
+        return _state(inputs, image_host.find_or_pull(ctx, inputs["name"], inputs.get("platform") or ""))
 
     def delete(self, ctx: Context, id: str, state: State) -> None:
+        from offline.docker import image_host
+
         if state.get("keepLocally"):
             return
         name = state.get("name") or _name_of(id)
-        _host().remove(ctx, name, force=bool(state.get("forceRemove")))
-
-
-def _host() -> Any:
-    from offline.docker import image_host  # the SDK takes a quarter of a second, which previews never spend
-
-    return image_host
+        image_host.remove(ctx, name, force=bool(state.get("forceRemove")))
 
 
 def _id(found: Mapping[str, Any], name: str) -> str:

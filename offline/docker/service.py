@@ -1,9 +1,12 @@
-"""docker.Service: a replicated or global service of an engine in swarm mode."""
+"""docker.Service: a replicated or global service of an engine in swarm mode.
+
+The Docker SDK takes a quarter of a second to load: operations import it, and previews do without.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from offline.docker.difference import compare
 from offline.docker.resource import CheckFailure, Context, Difference, Field, Inputs, Resource, State
@@ -25,34 +28,35 @@ class Service(Resource):
     def diff(self, ctx: Context, id: str, state: State, news: Inputs) -> Difference | None:  # noqa: ARG002
         """The generic comparison, where a network's name is worth the id that the engine reports."""
         if _names_networks(news):
-            state = _lifecycle().named_networks(ctx, state, news)
+            from offline.docker import service_lifecycle
+
+            state = service_lifecycle.named_networks(ctx, state, news)
         result = Difference()
         for change in compare(self.fields, state, news):
             (result.replace if change.replace else result.update).append(change.path)
         return result
 
     def create(self, ctx: Context, inputs: Inputs) -> tuple[str, State]:
-        created: tuple[str, State] = _lifecycle().create(ctx, inputs)
-        return created
+        from offline.docker import service_lifecycle
+
+        return service_lifecycle.create(ctx, inputs)
 
     def read(self, ctx: Context, id: str, inputs: Inputs, state: State) -> tuple[str, Inputs, State] | None:
-        found: tuple[str, Inputs, State] | None = _lifecycle().read(ctx, id, inputs, state)
-        return found
+        from offline.docker import service_lifecycle
+
+        return service_lifecycle.read(ctx, id, inputs, state)
 
     def update(self, ctx: Context, id: str, state: State, inputs: Inputs) -> State:  # noqa: ARG002
-        updated: State = _lifecycle().update(ctx, id, inputs)
-        return updated
+        from offline.docker import service_lifecycle
+
+        return service_lifecycle.update(ctx, id, inputs)
 
     def delete(self, ctx: Context, id: str, state: State) -> None:
-        _lifecycle().delete(ctx, id, state)
+        from offline.docker import service_lifecycle
+
+        service_lifecycle.delete(ctx, id, state)
 
 
 def _names_networks(inputs: Inputs) -> bool:
     networks = (inputs.get("taskSpec") or {}).get("networksAdvanceds") or ()
     return any(isinstance(entry, Mapping) and not entry.get("id") for entry in networks)
-
-
-def _lifecycle() -> Any:
-    from offline.docker import service_lifecycle  # the Docker SDK takes a quarter of a second to load
-
-    return service_lifecycle

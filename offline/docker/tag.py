@@ -1,9 +1,12 @@
-"""docker.Tag: a further name for an image on the Docker host."""
+"""docker.Tag: a further name for an image on the Docker host.
+
+The Docker SDK takes a quarter of a second to load: operations import it, and previews do without.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from offline.docker.resource import UNKNOWN, Context, Field, Inputs, Resource, ResourceError, State
 
@@ -23,38 +26,38 @@ class Tag(Resource):
         return {**inputs, "sourceImageId": UNKNOWN}
 
     def create(self, ctx: Context, inputs: Inputs) -> tuple[str, State]:
+        from offline.docker import image_host
+
         source, target = inputs["sourceImage"], inputs["targetImage"]
-        found = _host().inspect(ctx, source)
+        found = image_host.inspect(ctx, source)
         if found is None:
             raise ResourceError(
                 f"sourceImage {source} is not on the Docker host",
                 fix="pull or build it first: RemoteImage or Image",
             )
-        _host().tag(ctx, source, target)
+        image_host.tag(ctx, source, target)
         return f"{source}.{target}", {**inputs, "sourceImageId": found["Id"]}
 
     def read(self, ctx: Context, id: str, inputs: Inputs, state: State) -> tuple[str, Inputs, State] | None:
         """A tag that was removed is gone; one that was moved to another image is left as recorded."""
+        from offline.docker import image_host
+
         if not state:
             return self._import(ctx, id)
-        return (id, inputs, state) if _host().inspect(ctx, state["targetImage"]) else None
+        return (id, inputs, state) if image_host.inspect(ctx, state["targetImage"]) else None
 
     def _import(self, ctx: Context, id: str) -> tuple[str, Inputs, State] | None:
         """The id is `source.target`, both with dots perhaps: the split that names one image twice."""
+        from offline.docker import image_host
+
         for at in (index for index, char in enumerate(id) if char == "."):
             inputs = {"sourceImage": id[:at], "targetImage": id[at + 1 :]}
             if not all(inputs.values()):
                 continue
-            source, target = (_host().inspect(ctx, name) for name in inputs.values())
+            source, target = (image_host.inspect(ctx, name) for name in inputs.values())
             if source and target and source["Id"] == target["Id"]:
                 return id, inputs, {**inputs, "sourceImageId": source["Id"]}
         return None
 
     def delete(self, ctx: Context, id: str, state: State) -> None:
         """Neither name is removed: containers may have been started by either."""
-
-
-def _host() -> Any:
-    from offline.docker import image_host  # the SDK takes a quarter of a second, which previews never spend
-
-    return image_host
