@@ -9,7 +9,7 @@ from stacks.problems import SettingsError
 from stacks.settings import load
 
 try:
-    settings = load(get_config_env(), get_config_secret_keys_env())
+    settings = load(get_config_env(), get_config_secret_keys_env(), stack=pulumi.get_stack())
 except SettingsError as error:
     raise pulumi.RunError(str(error)) from None
 

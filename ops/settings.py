@@ -34,7 +34,7 @@ def check(file: StackFile) -> None:
         given = dict.fromkeys(_names(file), _SEALED) | {request.name: _SEALED for request in _missing(file)}
         config["berth:secrets"] = json.dumps(given)
     try:
-        load(config, _sealed_keys(file))
+        load(config, _sealed_keys(file), stack=file.name)
     except SettingsError as error:
         raise UserError(
             f"{file.path.name}: {error}",

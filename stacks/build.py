@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any, Final
 
 import pulumi
 
@@ -10,6 +12,9 @@ from components.host import Host
 from components.host_spec import EcsHost
 from stacks.gateway import Gateway
 from stacks.settings import REGISTRY_PASSWORD, Settings
+
+# By the names of stacks.settings.SYSTEMS. Each takes its settings and what all systems of a stack share.
+SYSTEMS: Final[Mapping[str, Callable[..., Any]]] = {"gateway": Gateway}
 
 
 def build(settings: Settings, *, project: Path) -> dict[str, object]:
@@ -30,9 +35,10 @@ def build(settings: Settings, *, project: Path) -> dict[str, object]:
         registry=stack.images.login,
         registry_password=secrets.get(REGISTRY_PASSWORD.name),
     )
-    systems = {}
-    if "gateway" in stack.systems:
-        systems["gateway"] = Gateway(
-            "gateway", stack.gateway, images=stack.images, secrets=secrets, host=host, project=project
+    systems = {
+        name: SYSTEMS[name](
+            name, chosen, images=stack.images, secrets=secrets, host=host, project=project
         ).outputs
+        for name, chosen in stack.chosen().items()
+    }
     return {"systems": systems}

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from itertools import combinations
+from typing import Final
 
 from components.units import Address, Cidr
-from stacks.problems import Problem
+from stacks.problems import Problem, any_within
+
+# What the policy `public-ports` lets through; told here already, with everything else in the stack file.
+PUBLIC_PORTS: Final = (8010, 80, 443)
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,10 @@ class PortClaim:
     def clashes(self, other: PortClaim) -> bool:
         return self.port == other.port and self.address.overlaps(other.address)
 
+    def known(self, dropped: Collection[str]) -> bool:
+        """Whether no default stands for the port or, beside it, the address."""
+        return not any_within([self.path, f"{self.path.rpartition('.')[0]}.address"], dropped)
+
 
 @dataclass(frozen=True)
 class SubnetClaim:
@@ -28,6 +37,18 @@ class SubnetClaim:
 
     path: str
     subnet: Cidr
+
+    def known(self, dropped: Collection[str]) -> bool:
+        """Whether no default stands for the range."""
+        return not any_within([self.path], dropped)
+
+
+def closed_ports(claims: Sequence[PortClaim]) -> Iterator[Problem]:
+    """A problem for each port that must not be reached from outside the host, and would be."""
+    for claim in claims:
+        if claim.port not in PUBLIC_PORTS and not IPv4Address(claim.address).is_loopback:
+            reason = "allowed: 8010, 80 or 443; with the address 127.0.0.1, any port"
+            yield Problem(claim.path, reason, f"{claim.port} on {claim.address}")
 
 
 def port_clashes(claims: Sequence[PortClaim]) -> Iterator[Problem]:

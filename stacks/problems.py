@@ -37,26 +37,39 @@ def problems_of(namespace: str, raw: object, error: ValidationError) -> list[Pro
     return [_problem(namespace, raw, details) for details in error.errors(include_url=False)]
 
 
-def without_errors(raw: Any, error: ValidationError) -> Any:
-    """A copy of `raw` without the values that `error` is about; where one is missing, without its parent."""
+def without_errors(namespace: str, raw: Any, error: ValidationError) -> tuple[Any, list[str]]:
+    """A copy of `raw` without the values that `error` is about, and their paths.
+
+    Where one is missing, its parent is left out.
+    """
     copy = deepcopy(raw)
+    wrong = []
     for details in error.errors(include_url=False):
-        keys = _keys(copy, details["loc"], missing=details["type"] == "missing")
-        if details["type"] == "missing":
-            keys = keys[:-1]
+        missing = details["type"] == "missing"
+        keys = _keys(raw, details["loc"], missing=missing)
+        wrong.append(keys[:-1] if missing else keys)
+    # The last of a list first: the others keep their places.
+    for keys in reversed(wrong):
         parent = copy
         for key in keys[:-1]:
             parent = parent[key] if _holds(parent, key) else None
         if keys and _holds(parent, keys[-1]):
             del parent[keys[-1]]
-    return copy
+    return copy, [_path(namespace, keys) for keys in wrong if keys]
+
+
+def any_within(paths: Iterable[str], places: Iterable[str]) -> bool:
+    """Whether one of `paths` is at or below one of `places`."""
+    places = tuple(places)
+    return any(
+        path == place or path.startswith((f"{place}.", f"{place}[")) for path in paths for place in places
+    )
 
 
 def _problem(namespace: str, raw: object, details: Any) -> Problem:
     kind, context = details["type"], details.get("ctx", {})
     keys = _keys(raw, details["loc"], missing=kind == "missing")
-    path = namespace + "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
-    path = path.replace(f"{namespace}.", namespace, 1)
+    path = _path(namespace, keys)
     value = _shown(details.get("input"))
     match kind:
         case "missing":
@@ -77,6 +90,11 @@ def _problem(namespace: str, raw: object, details: Any) -> Problem:
         case _:
             reason = details["msg"].removeprefix("Input should be ")
             return Problem(path, f"allowed: {reason[:1].lower()}{reason[1:]}", value)
+
+
+def _path(namespace: str, keys: Iterable[int | str]) -> str:
+    path = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys)
+    return namespace + path.removeprefix(".")
 
 
 def _keys(value: Any, location: tuple[int | str, ...], *, missing: bool) -> list[int | str]:

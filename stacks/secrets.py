@@ -37,14 +37,14 @@ def missing(requests: Iterable[SecretRequest], given: Mapping[str, object]) -> l
     return [request for request in requests if not given.get(request.name)]
 
 
-def problems(requests: Iterable[SecretRequest], given: Mapping[str, object]) -> list[Problem]:
+def problems(requests: Iterable[SecretRequest], given: Mapping[str, object], *, stack: str) -> list[Problem]:
     """Secrets that are missing, too short, not text, or that no system asks for."""
     found = []
     known = {request.name: request for request in requests}
     for name, request in known.items():
         path, value = request.config_path, given.get(name)
         if not value:
-            fix = f"pulumi config set --secret --path {path}"
+            fix = f"pulumi config set --secret --path {path} --stack {stack}"
             found.append(Problem(path, f"required ({request.purpose}), but not set; set it with `{fix}`"))
         elif not isinstance(value, str):
             found.append(Problem(path, "allowed: text"))

@@ -10,58 +10,92 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, create_model
 
-from components.host_spec import AnyHostSpec, LocalHost
+from components.host_spec import AnyHostSpec, EcsHost, LocalHost
 from components.spec import Spec
 from stacks import secrets
-from stacks.claims import port_clashes, subnet_clashes
-from stacks.gateway_settings import GatewaySettings, Unified
+from stacks.claims import SubnetClaim, closed_ports, port_clashes, subnet_clashes
+from stacks.gateway_settings import GatewaySettings
 from stacks.image_settings import ImagesSettings
-from stacks.problems import Problem, SettingsError, problems_of, without_errors
+from stacks.problems import Problem, SettingsError, any_within, problems_of, without_errors
 from stacks.secrets import SecretRequest
+from stacks.system import SystemSettings
 
 NAMESPACE: Final = "berth:"
 REGISTRY_PASSWORD: Final = SecretRequest("registry_password", "the password of berth:images.login", 1)
 
-SystemName = Literal["gateway"]
+SYSTEMS: Final[Mapping[str, Any]] = {"gateway": GatewaySettings}
+"""What `berth:systems` may name, with the SystemSettings of each: `berth:<name>` holds them, all optional."""
+
+
+def _truth(value: object) -> bool:
+    if value in (True, "true"):
+        return True
+    if value in (False, "false"):
+        return False
+    raise ValueError("allowed: true or false")
+
+
+# `pulumi config set` writes "true" with quotes.
+Truth = Annotated[bool, BeforeValidator(_truth), WithJsonSchema({"enum": [True, False, "true", "false"]})]
 
 
 class StackSettings(Spec):
-    """The settings below `berth:` in a stack file, secrets aside."""
+    """The settings below `berth:` in a stack file, secrets and those of the systems aside."""
 
-    systems: Annotated[tuple[SystemName, ...], Field(min_length=1)]
+    systems: Annotated[tuple[str, ...], Field(min_length=1)]
     """What runs on the host."""
     host: AnyHostSpec = LocalHost()
     images: ImagesSettings = ImagesSettings()
-    generate_secrets: bool = False
+    generate_secrets: Truth = False
     """Let the `berth` command make missing secrets: strong, and stored encrypted in the stack file."""
-    gateway: GatewaySettings = Unified()
 
-    def chosen(self) -> Iterator[Any]:
-        """The settings of the systems in `systems`."""
-        return (getattr(self, name) for name in self.systems)
+    def chosen(self) -> dict[str, SystemSettings]:
+        """The systems in `systems`, each once, with their settings."""
+        return {name: getattr(self, name) for name in self.systems}
 
     def secret_requests(self) -> list[SecretRequest]:
         """The secrets that must be there."""
-        requests = [request for system in self.chosen() for request in system.secrets()]
+        requests = [request for system in self.chosen().values() for request in system.secrets()]
         if self.images.login is not None:
             requests.append(REGISTRY_PASSWORD)
         return requests
 
-    def problems(self) -> Iterator[Problem]:
-        """What is wrong between settings that are right on their own."""
+    def problems(self, dropped: Collection[str] = ()) -> Iterator[Problem]:
+        """What is wrong between settings that are right on their own.
+
+        dropped: paths of settings that were wrong; nothing is said about the defaults that stand for them.
+        """
         for name in sorted({name for name in self.systems if self.systems.count(name) > 1}):
-            yield Problem("berth:systems", "given twice; allowed: each system once", repr(name))
-        chosen = [getattr(self, name) for name in dict.fromkeys(self.systems)]
-        yield from port_clashes([claim for system in chosen for claim in system.port_claims()])
-        yield from subnet_clashes([claim for system in chosen for claim in system.subnet_claims()])
+            yield Problem(f"{NAMESPACE}systems", "given twice; allowed: each system once", repr(name))
+        chosen = self.chosen().values()
+        ports = [claim for system in chosen for claim in system.port_claims() if claim.known(dropped)]
+        yield from closed_ports(ports)
+        yield from port_clashes(ports)
+        subnets = [*self._host_subnets(), *(claim for system in chosen for claim in system.subnet_claims())]
+        yield from subnet_clashes([claim for claim in subnets if claim.known(dropped)])
         if self.images.source == "registry" and self.images.tag is None:
             for system in chosen:
                 for path, image in system.images():
-                    if image is None:
+                    if image is None and not any_within([path, f"{NAMESPACE}images.tag"], dropped):
                         reason = "required while berth:images has source registry and no tag"
                         yield Problem(path, reason)
+
+    def _host_subnets(self) -> Iterator[SubnetClaim]:
+        """The range that the host itself is in."""
+        if isinstance(self.host, EcsHost):
+            yield SubnetClaim(f"{NAMESPACE}host.vpc_cidr", self.host.vpc_cidr)
+
+
+def with_systems(systems: Mapping[str, Any]) -> type[StackSettings]:
+    """The settings of a stack that may choose from `systems`."""
+    fields: Any = {name: (settings, Field({}, validate_default=True)) for name, settings in systems.items()}
+    fields["systems"] = Annotated[tuple[Literal[tuple(systems)], ...], Field(min_length=1)]  # type: ignore[misc]
+    return create_model(StackSettings.__name__, __base__=StackSettings, __module__=__name__, **fields)
+
+
+_MODEL: Final = with_systems(SYSTEMS)
 
 
 @dataclass(frozen=True)
@@ -72,46 +106,42 @@ class Settings:
     secrets: Mapping[str, str] = field(repr=False)
 
 
-def load(config: Mapping[str, str], secret_keys: Collection[str] = ()) -> Settings:
+def load(
+    config: Mapping[str, str],
+    secret_keys: Collection[str] = (),
+    *,
+    stack: str,
+    model: type[StackSettings] = _MODEL,
+) -> Settings:
     """Read the configuration as the engine hands it over: `namespace:key` to text, objects as JSON.
 
-    secret_keys: the keys whose values are stored encrypted.
+    secret_keys: the keys whose values are stored encrypted. stack: its name, for the commands in the report.
     Raises SettingsError with every problem, naming no secret's value.
     """
     problems: list[Problem] = []
     raw = _decoded(config, problems)
     given = _secrets(raw.pop("secrets", {}), secret_keys, problems)
-    try:
-        stack = StackSettings.model_validate(raw)
-    except ValidationError as error:
-        problems += problems_of(NAMESPACE, raw, error)
-        # What is left without the wrong settings still tells which secrets are missing: one report, not two.
-        remains = _readable(raw)
-        if remains is not None:
-            problems += secrets.problems(remains.secret_requests(), given)
-        raise SettingsError(problems) from None
-    problems += stack.problems()
-    problems += secrets.problems(stack.secret_requests(), given)
-    if problems:
+    found, dropped = _readable(model, raw, problems)
+    if found is not None:
+        problems += found.problems(dropped)
+        problems += secrets.problems(found.secret_requests(), given, stack=stack)
+    if found is None or problems:
         raise SettingsError(problems)
-    return Settings(stack, given)
+    return Settings(found, given)
 
 
 def missing_secrets(config: Mapping[str, str]) -> list[SecretRequest]:
-    """The secrets that the stack file still lacks; none while it is wrong otherwise (`load` says how)."""
-    problems: list[Problem] = []
-    raw = _decoded(config, problems)
+    """The secrets that the stack file still lacks, as far as what is right in it tells."""
+    ignored: list[Problem] = []
+    raw = _decoded(config, ignored)
     given = raw.pop("secrets", {})
-    try:
-        stack = StackSettings.model_validate(raw)
-    except ValidationError:
-        return []
-    return secrets.missing(stack.secret_requests(), given if isinstance(given, dict) else {})
+    found, _ = _readable(_MODEL, raw, ignored)
+    return secrets.missing(found.secret_requests(), given if isinstance(given, dict) else {}) if found else []
 
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of a stack file, for editors."""
-    settings = StackSettings.model_json_schema(ref_template="#/$defs/{model}")
+    settings = _MODEL.model_json_schema(ref_template="#/$defs/{model}")
     definitions = settings.pop("$defs")
     properties = {f"{NAMESPACE}{name}": schema for name, schema in settings["properties"].items()}
     properties[f"{NAMESPACE}secrets"] = {
@@ -176,11 +206,20 @@ def _secrets(given: Any, secret_keys: Collection[str], problems: list[Problem]) 
     return given
 
 
-def _readable(raw: dict[str, Any]) -> StackSettings | None:
-    """What the settings are without the wrong ones; None when that is nothing."""
-    for _ in range(8):
+def _readable(
+    model: type[StackSettings], raw: dict[str, Any], problems: list[Problem]
+) -> tuple[StackSettings | None, list[str]]:
+    """The settings without the wrong ones, whose problems are added, and the paths of what was left out.
+
+    What remains is still checked for the rest: one report, not several. None when nothing does.
+    """
+    dropped: list[str] = []
+    for attempt in range(8):
         try:
-            return StackSettings.model_validate(raw)
+            return model.model_validate(raw), dropped
         except ValidationError as error:
-            raw = without_errors(raw, error)
-    return None
+            if attempt == 0:
+                problems += problems_of(NAMESPACE, raw, error)
+            raw, paths = without_errors(NAMESPACE, raw, error)
+            dropped += paths
+    return None, dropped

@@ -22,7 +22,7 @@ def exported(settings: dict[str, Any]) -> dict[str, Any]:
     if settings.get("mode") != "gateway":
         raw["berth:secrets"] = json.dumps({"aliyun_access_key": "long-enough"})
     seen: dict[str, Any] = {}
-    register(lambda: seen.update(build(load(raw, ["berth:secrets"]), project=PROJECT)))
+    register(lambda: seen.update(build(load(raw, ["berth:secrets"], stack="dev"), project=PROJECT)))
     return seen["systems"]["gateway"]  # type: ignore[no-any-return]
 
 

@@ -24,7 +24,7 @@ def gateway(settings: dict[str, Any], **stack: Any) -> list[Registration]:
     raw = {f"berth:{key}": json.dumps(value) for key, value in config.items()}
     if settings.get("mode") != "gateway":
         raw["berth:secrets"] = json.dumps({"aliyun_access_key": KEY})
-    return register(lambda: build(load(raw, ["berth:secrets"]), project=PROJECT))
+    return register(lambda: build(load(raw, ["berth:secrets"], stack="dev"), project=PROJECT))
 
 
 def plain(registrations: list[Registration]) -> list[dict[str, Any]]:

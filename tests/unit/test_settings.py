@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.units import Address, Cidr
-from stacks.claims import PortClaim, SubnetClaim, port_clashes, subnet_clashes
+from policies import exposure
+from stacks import build
+from stacks.claims import PUBLIC_PORTS, PortClaim, SubnetClaim, port_clashes, subnet_clashes
+from stacks.gateway_settings import Unified
+from stacks.image_settings import ImageChoice
 from stacks.problems import SettingsError
-from stacks.settings import Settings, json_schema, load, missing_secrets
+from stacks.secrets import SecretRequest
+from stacks.settings import SYSTEMS, Settings, json_schema, load, missing_secrets, with_systems
+from stacks.system import SystemSettings
 
 PROJECT = Path(__file__).parents[2]
 SECRET = "not-to-be-shown-anywhere"
+CLOUD = {"kind": "ecs", "region": "cn-hangzhou", "zone": "cn-hangzhou-h", "instance_type": "ecs.c7.large"}
 
 
 def settings(*, secrets: dict[str, Any] | None = None, encrypted: bool = True, **values: Any) -> Settings:
@@ -28,7 +36,7 @@ def settings(*, secrets: dict[str, Any] | None = None, encrypted: bool = True, *
         for key, value in values.items()
     }
     config["berth:secrets"] = json.dumps({"aliyun_access_key": SECRET} if secrets is None else secrets)
-    return load(config, ["berth:secrets"] if encrypted else [])
+    return load(config, ["berth:secrets"] if encrypted else [], stack="dev")
 
 
 def report(**values: Any) -> list[str]:
@@ -41,8 +49,9 @@ def report(**values: Any) -> list[str]:
 
 def test_defaults_are_the_unified_gateway_on_this_machine() -> None:
     stack = settings().stack
-    assert (stack.host.kind, stack.gateway.mode) == ("local", "unified")
-    assert stack.gateway.gateway.port == 8010  # type: ignore[union-attr]
+    (gateway,) = stack.chosen().values()
+    assert isinstance(gateway, Unified)
+    assert (stack.host.kind, gateway.gateway.port) == ("local", 8010)
 
 
 @pytest.mark.parametrize(
@@ -125,6 +134,15 @@ def test_defaults_are_the_unified_gateway_on_this_machine() -> None:
         ({"images": {"source": "disk"}}, "berth:images.source: 'disk': allowed: 'registry' or 'local'"),
         ({"secrets": {}}, "berth:secrets.aliyun_access_key: required"),
         (
+            {"gateway": {"gateway": {"port": 3000}}},
+            "berth:gateway.gateway.port: 3000 on 0.0.0.0: allowed: 8010, 80 or 443; with the address 127",
+        ),
+        ({"generate_secrets": "yes"}, "berth:generate_secrets: 'yes': allowed: true or false"),
+        (
+            {"host": CLOUD, "gateway": {"network": {"subnet": "10.20.5.0/24"}}},
+            "berth:gateway.network.subnet: 10.20.5.0/24: overlaps berth:host.vpc_cidr (10.20.0.0/16)",
+        ),
+        (
             {"secrets": {"aliyun_access_key": "short"}},
             "berth:secrets.aliyun_access_key: 5 characters: allowed: at l",
         ),
@@ -162,9 +180,119 @@ def test_all_problems_come_in_one_report() -> None:
     ]
 
 
+def test_what_is_wrong_between_settings_comes_with_the_rest() -> None:
+    lines = report(
+        systems=["gateway", "gateway"], gateway={"gateway": {"port": 3000}, "processor": {"replicas": 0}}, x=1
+    )
+    assert [line.split(": ")[0] for line in lines] == [
+        "berth:gateway.gateway.port",
+        "berth:gateway.processor.replicas",
+        "berth:systems",
+        "berth:x",
+    ]
+
+
+@pytest.mark.parametrize(
+    "gateway",
+    [{"gateway": {"port": 3000, "address": "local"}}, {"mode": "both", "gateway": {"port": 3000}}],
+)
+def test_defaults_in_place_of_wrong_settings_are_not_reported(gateway: dict[str, Any]) -> None:
+    assert len(report(gateway=gateway)) == 1
+
+
+def test_items_after_a_wrong_one_keep_their_places() -> None:
+    route = {"method": "GET", "path": "/a", "target": "/a"}
+    routes = [route | {"method": "get"}, route | {"method": "put"}, route, route | {"path": "/b"}]
+    lines = report(gateway={"gateway": {"routes": routes}}, secrets={})
+    assert [line.split(": ")[0] for line in lines] == [
+        "berth:gateway.gateway.routes[0].method",
+        "berth:gateway.gateway.routes[1].method",
+        "berth:secrets.aliyun_access_key",
+    ]
+
+
+class Mail(SystemSettings):
+    """A second system on the host."""
+
+    port: int = 8025
+    subnet: Cidr = Cidr("10.1.0.0/16")
+
+    def port_claims(self) -> Iterator[PortClaim]:
+        yield PortClaim("berth:mail.port", Address("127.0.0.1"), self.port)
+
+    def subnet_claims(self) -> Iterator[SubnetClaim]:
+        yield SubnetClaim("berth:mail.subnet", self.subnet)
+
+    def secrets(self) -> Iterator[SecretRequest]:
+        yield SecretRequest("mail_password", "the mailbox")
+
+    def images(self) -> Iterator[tuple[str, ImageChoice | None]]:
+        return iter(())
+
+
+def two_systems(**values: Any) -> Settings:
+    """A stack that runs Mail beside the gateway."""
+    secrets = {"aliyun_access_key": SECRET, "mail_password": SECRET}
+    given = {"systems": ["gateway", "mail"], "images": {"source": "local"}, "secrets": secrets, **values}
+    config = {f"berth:{key}": json.dumps(value) for key, value in given.items()}
+    return load(config, ["berth:secrets"], stack="dev", model=with_systems({**SYSTEMS, "mail": Mail}))
+
+
+def test_systems_share_a_host() -> None:
+    assert list(two_systems().stack.chosen()) == ["gateway", "mail"]
+
+
+def test_systems_that_want_the_same_are_told_apart() -> None:
+    with pytest.raises(SettingsError) as error:
+        two_systems(
+            mail={"port": 8010},
+            gateway={"network": {"subnet": "10.1.2.0/24"}},
+            secrets={},
+            images={"tag": "1"},
+        )
+    assert [str(problem).split("; ")[0].split(" (the ")[0] for problem in error.value.problems] == [
+        "berth:mail.port: 127.0.0.1:8010: taken by berth:gateway.gateway.port (0.0.0.0:8010)",
+        "berth:mail.subnet: 10.1.0.0/16: overlaps berth:gateway.network.subnet (10.1.2.0/24)",
+        "berth:secrets.aliyun_access_key: required",
+        "berth:secrets.mail_password: required",
+    ]
+
+
+def test_the_command_for_a_secret_is_complete() -> None:
+    (line,) = report(secrets={})
+    assert "`pulumi config set --secret --path berth:secrets.aliyun_access_key --stack dev`" in line
+
+
+@pytest.mark.parametrize("text", ["true", '"true"'])
+def test_truth_as_pulumi_writes_it(text: str) -> None:
+    secrets = json.dumps({"aliyun_access_key": SECRET})
+    config = {"berth:systems": '["gateway"]', "berth:images": '{"tag": "1"}', "berth:secrets": secrets}
+    found = load({**config, "berth:generate_secrets": text}, ["berth:secrets"], stack="dev")
+    assert found.stack.generate_secrets
+    assert json_schema()["properties"]["config"]["properties"]["berth:generate_secrets"]["enum"] == [
+        True,
+        False,
+        "true",
+        "false",
+    ]
+
+
+def test_missing_secrets_are_known_while_the_file_is_wrong_otherwise() -> None:
+    (request,) = missing_secrets({"berth:systems": '["gateway"]', "berth:extra": "1"})
+    assert request.name == "aliyun_access_key"
+
+
+def test_public_ports_are_those_of_the_policy() -> None:
+    assert set(PUBLIC_PORTS) == exposure.PUBLIC_PORTS
+
+
+def test_each_system_can_be_built() -> None:
+    assert build.SYSTEMS.keys() == SYSTEMS.keys()
+
+
 def test_a_provider_setting_that_would_be_ignored_is_refused() -> None:
     with pytest.raises(SettingsError, match="docker:host: would be ignored; allowed: berth:host"):
-        load({"berth:systems": '["gateway"]', "docker:host": "tcp://10.0.0.1:2376"})
+        load({"berth:systems": '["gateway"]', "docker:host": "tcp://10.0.0.1:2376"}, stack="dev")
 
 
 def test_secrets_do_not_show() -> None:
@@ -226,7 +354,7 @@ def test_the_committed_stack_files_are_valid(stack: str) -> None:
     config["berth:secrets"] = json.dumps(
         {request.name: request.generate() for request in missing_secrets(config)}
     )
-    assert load(config, ["berth:secrets"]).stack.systems == ("gateway",)
+    assert load(config, ["berth:secrets"], stack=stack).stack.systems == ("gateway",)
 
 
 def test_the_committed_schema_is_current() -> None:
