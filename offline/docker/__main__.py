@@ -45,7 +45,7 @@ def main() -> None:
     parent = os.getppid()
     while not stop.wait(_PARENT_CHECK) and os.getppid() == parent:
         pass
-    provider.cancelled.set()
+    provider.cancellation.cancel_all()
     server.stop(_GRACE).wait()
     with contextlib.suppress(OSError):
         provider.engine.close()

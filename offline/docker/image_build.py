@@ -17,7 +17,7 @@ from offline.docker.registry import Credential, header
 from offline.docker.resource import Context, ResourceError
 
 TAIL_LINES = 15
-LOG_SECONDS = 0.2
+LOG_SECONDS = 10.0  # between signs of life: output is for failures, and cached steps take no time
 STEP_LENGTH = 120  # characters of an instruction in messages; the line in the Dockerfile leads to the rest
 SHORT_VALUE = (
     8  # a shorter build argument (a version, a flag) is no secret, and hiding it would garble the output
@@ -60,7 +60,6 @@ def run(ctx: Context, build: Build) -> str:
     if build.credentials:
         headers["X-Registry-Config"] = header(build.credentials)
     output = _Output(ctx, build.args)
-    ctx.log("sending the build context")
     try:
         for message in post(ctx, "/build", params=params, headers=headers, data=tar):
             output.see(message)
@@ -70,7 +69,6 @@ def run(ctx: Context, build: Build) -> str:
         raise ResourceError(
             f"the engine reported no image for {build.tag}", fix="see the Docker engine's log"
         )
-    ctx.log(f"built {output.image}")
     return output.image
 
 
@@ -80,7 +78,7 @@ class _Output:
     def __init__(self, ctx: Context, args: Mapping[str, str]) -> None:
         self._ctx = ctx
         self._args = args
-        self._logged = 0.0
+        self._logged = time.monotonic()
         self.step = 0
         self.instruction = ""
         self._torn = ""  # the beginning of a line whose end has not come yet
@@ -95,7 +93,7 @@ class _Output:
             self.end_line()
             self.step, self.instruction = int(found[1]), self.hide(found[2])
             self.tail.clear()
-            self._ctx.log(f"step {self.step}: {self.short_instruction}")
+            self._log()
             return
         # The engine sends output as a command wrote it: perhaps one line in several messages, each painted.
         *lines, self._torn = _LINE_END.split(self._torn + _ESCAPE.sub("", text))
@@ -111,7 +109,7 @@ class _Output:
         line = self.hide(line).strip()
         if line and not _CHATTER.match(line):
             self.tail.append(line)
-            self._log(line)
+            self._log()
 
     @property
     def short_instruction(self) -> str:
@@ -126,10 +124,10 @@ class _Output:
             (line for line in reversed(self.tail) if _WHY.search(line)), self.tail[-1] if self.tail else ""
         )
 
-    def _log(self, line: str) -> None:
+    def _log(self) -> None:
         if time.monotonic() - self._logged >= LOG_SECONDS:
             self._logged = time.monotonic()
-            self._ctx.log(line)
+            self._ctx.log(f"still building, step {self.step}: {self.short_instruction}")
 
     def hide(self, text: str) -> str:
         """Any build argument may be a secret, so its name stands for its value."""

@@ -88,6 +88,9 @@ class RemoteImage(Resource):
         name = state.get("name") or _name_of(id)
         image_host.remove(ctx, name, force=bool(state.get("forceRemove")))
 
+    def undo(self, ctx: Context, id: str, state: State) -> None:
+        """The image stays: it may have been on the host before."""
+
 
 def _id(found: Mapping[str, Any], name: str) -> str:
     return f"{found['Id']}{name}"

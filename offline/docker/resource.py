@@ -97,7 +97,9 @@ class Context:
     urn: str
     log: Callable[[str], None]  # shown beside the resource while it works
     warn: Callable[[str], None]
-    cancelled: threading.Event  # set on Ctrl-C; long waits look at it and raise ResourceError
+    cancelled: (
+        threading.Event
+    )  # set on Ctrl-C or when the engine is gone; long waits look at it and raise ResourceError
     timeout: float | None = None  # seconds, from customTimeouts
 
 
@@ -137,6 +139,10 @@ class Resource(ABC):
     @abstractmethod
     def delete(self, ctx: Context, id: str, state: State) -> None:
         """Remove the object; one that is gone already is no error."""
+
+    def undo(self, ctx: Context, id: str, state: State) -> None:
+        """Take back a creation that the engine did not live to record."""
+        self.delete(ctx, id, state)
 
     def preview(self, ctx: Context, inputs: Inputs) -> State:  # noqa: ARG002
         """Outputs of a create or update that has not happened: inputs, with computed properties UNKNOWN."""

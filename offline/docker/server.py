@@ -9,12 +9,14 @@ import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final
 
 import grpc
 from google.protobuf import empty_pb2
 
 from offline.docker import answers, check, difference, schema, values
+from offline.docker.cancellation import Cancellation
 from offline.docker.config import CONFIG, read_config
 from offline.docker.engine import Engine
 from offline.docker.failure import fail
@@ -84,7 +86,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def __init__(self, engine_address: str | None = None) -> None:
         self.engine = Engine({})
-        self.cancelled = threading.Event()
+        self.cancellation = Cancellation()
         self.journal = Journal(engine_address)
         self.secrets: set[str] = set()  # the text of every secret seen, to be kept out of messages
 
@@ -128,7 +130,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         context.abort(grpc.StatusCode.UNIMPLEMENTED, "the docker provider cannot list resources")
 
     def Cancel(self, request: Any, context: Any) -> Any:
-        self.cancelled.set()
+        self.cancellation.cancel_all()
         return empty_pb2.Empty()
 
     # --- configuration
@@ -163,7 +165,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     # --- resources
 
     def Check(self, request: Any, context: Any) -> Any:
-        with self._answering(context):
+        with self._answering(context) as cancelled:
             served = resource(_type(request))
             marked = values.decode(request.news)
             news = values.reveal(marked, self.secrets)
@@ -176,7 +178,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             inputs = dict(given)
             if served.bridged and check.is_autonamed(served.fields, required) and "name" not in given:
                 inputs["name"] = _auto_name(request, olds)
-            ctx = self._context(request)
+            ctx = self._context(request, cancelled)
             inputs, failures = served.check(ctx, check.without_marks(olds), inputs)
             if served.bridged:
                 inputs = check.with_defaults(served.fields, inputs)
@@ -186,12 +188,14 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             )
 
     def Diff(self, request: Any, context: Any) -> Any:
-        with self._answering(context):
+        with self._answering(context) as cancelled:
             served = resource(_type(request))
             state, _ = self._take(request.olds)
             news, _ = self._take(request.news)
             wanted = check.without_marks(news)
-            own = served.diff(self._context(request), request.id, check.without_marks(state), wanted)
+            own = served.diff(
+                self._context(request, cancelled), request.id, check.without_marks(state), wanted
+            )
             changes = (
                 difference.compare(served.fields, state, wanted)
                 if own is None
@@ -209,25 +213,30 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             return response
 
     def Create(self, request: Any, context: Any) -> Any:
-        with self._answering(context, partial=request.properties):
+        with self._answering(context, partial=request.properties) as cancelled:
             served = resource(_type(request))
             inputs, marked = self._take(request.properties)
             inputs = check.without_marks(inputs)
-            ctx = self._context(request)
+            ctx = self._context(request, cancelled)
             if request.preview:
                 state = answers.foreseen(served, served.preview(ctx, inputs), {})
                 return provider_pb2.CreateResponse(properties=answers.recorded(served, state, marked))
             with answers.versioned(served):
                 id, state = served.create(ctx, inputs)
+            if not context.is_active():  # the engine is gone: what it never heard of, it would never remove
+                served.undo(replace(ctx, cancelled=threading.Event()), id, state)
             return provider_pb2.CreateResponse(id=id, properties=answers.recorded(served, state, marked))
 
     def Read(self, request: Any, context: Any) -> Any:
-        with self._answering(context):
+        with self._answering(context) as cancelled:
             served = resource(_type(request))
             inputs, marked_inputs = self._take(request.inputs)
             state, marked_state = self._take(request.properties)
             found = served.read(
-                self._context(request), request.id, check.without_marks(inputs), check.without_marks(state)
+                self._context(request, cancelled),
+                request.id,
+                check.without_marks(inputs),
+                check.without_marks(state),
             )
             if found is None:
                 return provider_pb2.ReadResponse()
@@ -241,12 +250,12 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             )
 
     def Update(self, request: Any, context: Any) -> Any:
-        with self._answering(context, partial=request.news):
+        with self._answering(context, partial=request.news) as cancelled:
             served = resource(_type(request))
             old, _ = self._take(request.olds)
             news, marked = self._take(request.news)
             old, inputs = check.without_marks(old), check.without_marks(news)
-            ctx = self._context(request)
+            ctx = self._context(request, cancelled)
             if request.preview:
                 state = answers.foreseen(served, served.preview(ctx, inputs), old)
             elif type(served).update is Resource.update:
@@ -257,14 +266,14 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.UpdateResponse(properties=answers.recorded(served, state, marked))
 
     def Delete(self, request: Any, context: Any) -> Any:
-        with self._answering(context):
+        with self._answering(context) as cancelled:
             served = resource(_type(request))
             state, _ = self._take(request.properties)
-            served.delete(self._context(request), request.id, check.without_marks(state))
+            served.delete(self._context(request, cancelled), request.id, check.without_marks(state))
             return empty_pb2.Empty()
 
     def Invoke(self, request: Any, context: Any) -> Any:
-        with self._answering(context):
+        with self._answering(context) as cancelled:
             call = function(request.tok)
             arguments, marked = self._take(request.args)
             shapes = schema.load()["functions"][request.tok]["inputs"]["properties"]
@@ -277,7 +286,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             ]
             if failures:
                 return provider_pb2.InvokeResponse(failures=answers.failures(failures))
-            answer = call(self._context(request), check.convert(shapes, arguments))
+            answer = call(self._context(request, cancelled), check.convert(shapes, arguments))
             if values.has_secret(marked):
                 answer = {name: Secret(value) for name, value in answer.items()}
             # `return` is a keyword here and a field name there
@@ -292,22 +301,26 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         marked = values.decode(struct)
         return values.reveal(marked, self.secrets), marked
 
-    def _context(self, request: Any) -> Context:
+    def _context(self, request: Any, cancelled: threading.Event) -> Context:
         urn = getattr(request, "urn", "")
         return Context(
             engine=self.engine,
             urn=urn,
             log=lambda text: self.journal.status(urn, values.redact(text, self.secrets)),
             warn=lambda text: self.journal.warn(urn, values.redact(text, self.secrets)),
-            cancelled=self.cancelled,
+            cancelled=cancelled,
             timeout=getattr(request, "timeout", 0) or None,
         )
 
     @contextmanager
-    def _answering(self, context: Any, partial: Any = None) -> Iterator[None]:
-        """Every failure becomes a gRPC status with its cause; secrets stay out of it."""
+    def _answering(self, context: Any, partial: Any = None) -> Iterator[threading.Event]:
+        """Every failure becomes a gRPC status with its cause; secrets stay out of it.
+
+        Yields the flag that is set when the work is to end: on Ctrl-C, or because nobody takes the answer.
+        """
         try:
-            yield
+            with self.cancellation.watch(context) as cancelled:
+                yield cancelled
         except Exception as error:
             fail(
                 context,

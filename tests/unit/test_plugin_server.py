@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
 from pathlib import Path
 from typing import Any, ClassVar
@@ -22,6 +23,7 @@ from offline.stubs import engine_pb2_grpc, provider_pb2, status_pb2
 from tests.docker.plugin import CheckFailed, Made, PluginClient, plain
 
 NETWORK = "docker:index/network:Network"
+URN = f"urn:pulumi:test::berth::{NETWORK}::test"
 VOLUME = "docker:index/volume:Volume"
 
 
@@ -57,6 +59,10 @@ class Box(Resource):
                 raise ResourceError("cancelled")
             case "together":
                 self.together.wait(10)
+            case "others":
+                assert not ctx.cancelled.is_set()
+            case "late":
+                assert ctx.cancelled.wait(10)
         return "box-1", {**inputs, "scope": "local"}
 
     def read(
@@ -192,6 +198,37 @@ def test_cancel_reaches_what_is_waiting(plugin: PluginClient) -> None:
     with pytest.raises(grpc.RpcError, match="cancelled"):
         plugin.create(NETWORK, {"driver": "waits"})
     timer.join()
+
+
+def _lost(plugin: PluginClient, driver: str) -> list[Context]:
+    """Create, and end the call from the engine's side; the contexts of what the resource was then asked."""
+    checked = plugin.check(NETWORK, {"driver": driver})
+    request = provider_pb2.CreateRequest(type=NETWORK, urn=URN, properties=values.encode(checked))
+    call = plugin.stub.Create.future(request)
+    until(lambda: bool(Box.contexts))
+    call.cancel()
+    until(Box.contexts[0].cancelled.is_set)
+    return Box.contexts
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_what_nobody_waits_for_ends_and_others_go_on(plugin: PluginClient) -> None:
+    others = plugin.check(NETWORK, {"driver": "others"})
+    assert len(_lost(plugin, "waits")) == 1
+    request = provider_pb2.CreateRequest(type=NETWORK, urn=URN, properties=values.encode(others))
+    assert plugin.stub.Create(request).id == "box-1"
+
+
+def test_a_creation_whose_answer_is_lost_is_undone(plugin: PluginClient) -> None:
+    contexts = _lost(plugin, "late")
+    until(lambda: len(contexts) == 2)
+    assert not contexts[1].cancelled.is_set()  # the removal itself may take its time
 
 
 def test_resources_work_side_by_side(plugin: PluginClient) -> None:
