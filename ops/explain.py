@@ -11,8 +11,24 @@ from ops.errors import UserError
 _COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _ERROR = re.compile(r"^\s*(?:error|Error):\s*(?P<text>.+)$")
 _FIX = re.compile(r"^\s*fix:\s*(?P<text>.+)$")
-_VIOLATION = re.compile(r"\[mandatory\]\s+(?P<text>.+)$", re.MULTILINE)
+_VIOLATION = re.compile(r"^(?P<indent>[ ]*)(?:-[ ])?\[mandatory\]\s+(?P<text>.+)$", re.MULTILINE)
 _VAGUE = ("update failed", "preview failed", "resource operation failed", "one or more errors occurred")
+
+
+_NEVER_MADE = re.compile(r"no stack named \S+ found")
+# What `pulumi` and berth both call so.
+_VERBS = ("up", "preview", "destroy")
+
+
+class NeverMadeError(UserError):
+    """The backend has no such stack yet."""
+
+    def __init__(self, stack: str) -> None:
+        super().__init__(
+            f"stack {stack} has never been brought up: its backend knows nothing of it",
+            fix=f"./berth up -s {stack}",
+            code=3,
+        )
 
 
 @dataclass(frozen=True)
@@ -76,21 +92,43 @@ def plain(text: str) -> str:
 def explain(output: str, *, command: str, stack: str, code: int) -> UserError:
     """The error for a failed `pulumi COMMAND` with this output."""
     text = plain(output)
-    if found := _VIOLATION.search(text):
-        return UserError(
-            f"a policy stopped `{command}`: {found['text'].strip()}",
-            fix="change the stack as the policy says (its whole message is above)",
-        )
+    if violations := _violations(text):
+        reason, advice = violations[0]
+        more = f" (and {len(violations) - 1} more, above)" if len(violations) > 1 else ""
+        return UserError(f"a policy stopped `{command}`: {reason}{more}", fix=advice)
+    if _NEVER_MADE.search(text):
+        return NeverMadeError(stack)
     for rule in RULES:
         if match := rule.sign.search(text):
             values = {"stack": stack, **match.groupdict()}
             return UserError(rule.cause.format(**values), fix=rule.fix.format(**values))
     cause, fix = first_error(text)
+    again = f"./berth {command} -s {stack}" if command in _VERBS else "the same command"
     return UserError(
         cause or f"`pulumi {command}` failed with exit code {code}",
-        fix=fix
-        or f"correct what is named above, then run ./berth {command} again; what was finished is recorded",
+        fix=fix or f"correct what is named above, then run {again} again; what was finished is recorded",
     )
+
+
+def _violations(text: str) -> list[tuple[str, str]]:
+    """Each violation's reason and fix. Pulumi prints the policy's description and our line below its name."""
+    found = []
+    for match in _VIOLATION.finditer(text):
+        indent = len(match["indent"])
+        below: list[str] = []
+        for line in text[match.end() :].lstrip("\n").splitlines():
+            if not line.strip() or len(line) - len(line.lstrip()) <= indent:
+                break
+            below.append(line.strip())
+        telling = next((line for line in reversed(below) if " Fix: " in line), "")
+        reason, _, fix = telling.partition(" Fix: ")
+        found.append(
+            (
+                reason or " ".join([match["text"].strip(), *below]),
+                fix or "change the stack as the policy says",
+            )
+        )
+    return found
 
 
 def first_error(text: str) -> tuple[str | None, str | None]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
+import pty
+import select
 import signal
 import subprocess
 import sys
+import termios
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -40,17 +44,7 @@ class Pulumi:
         Returns the last lines; raises UserError when it fails.
         """
         target = to or sys.stdout
-        colour = "always" if target.isatty() else "never"
-        kept: deque[str] = deque(maxlen=KEPT_LINES)
-        process = self._start([*args, "--color", colour], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        with _interrupts_go_to(process) as interrupted:
-            assert process.stdout is not None
-            for line in process.stdout:
-                kept.append(line)
-                target.write(line)
-                target.flush()
-            code = process.wait()
-        output = "".join(kept)
+        output, code, interrupted = (self._live if target.isatty() else self._lines)(args, target)
         if interrupted:
             raise UserError(
                 f"`{args[0]}` of stack {self.stack} was interrupted; what was finished is recorded",
@@ -78,12 +72,57 @@ class Pulumi:
             raise explain(out + err, command=args[0], stack=self.stack, code=process.returncode)
         return str(out)
 
+    def _lines(self, args: Sequence[str], target: TextIO) -> tuple[str, int, bool]:
+        kept: deque[str] = deque(maxlen=KEPT_LINES)
+        process = self._start([*args, "--color", "never"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        with _interrupts_go_to(process) as interrupted:
+            assert process.stdout is not None
+            for line in process.stdout:
+                kept.append(line)
+                target.write(line)
+                target.flush()
+            code = process.wait()
+        return "".join(kept), code, bool(interrupted)
+
+    def _live(self, args: Sequence[str], target: TextIO) -> tuple[str, int, bool]:
+        """Through a terminal of its own, so that Pulumi shows each resource's elapsed seconds."""
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, fcntl.ioctl(target.fileno(), termios.TIOCGWINSZ, bytes(8)))
+        kept: deque[bytes] = deque(maxlen=KEPT_LINES)
+        try:
+            try:
+                process = self._start(
+                    [*args, "--color", "always"],
+                    stdin=theirs,
+                    stdout=theirs,
+                    stderr=theirs,
+                    interactive=True,
+                )
+            finally:
+                os.close(theirs)
+            with _interrupts_go_to(process) as interrupted:
+                while chunk := _next(ours, process):
+                    kept.append(chunk)
+                    target.buffer.write(chunk)
+                    target.buffer.flush()
+                code = process.wait()
+        finally:
+            os.close(ours)
+        # What was drawn over is no line of its own; the last drawing stands.
+        return b"".join(kept).decode(errors="replace").replace("\r", "\n"), code, bool(interrupted)
+
     def _start(
-        self, args: list[str], *, stdout: int, stderr: int, stdin: int = subprocess.DEVNULL
+        self,
+        args: list[str],
+        *,
+        stdout: int,
+        stderr: int,
+        stdin: int = subprocess.DEVNULL,
+        interactive: bool = False,
     ) -> subprocess.Popen[str]:
         try:
             return subprocess.Popen(
-                [self.program, *args, "--non-interactive"],
+                [self.program, *args, *([] if interactive else ["--non-interactive"])],
                 cwd=ROOT,
                 env={**os.environ, **self.environment},
                 stdin=stdin,
@@ -98,6 +137,19 @@ class Pulumi:
             )
         except OSError as error:
             raise UserError(f"{self.program} cannot be run: {error}", fix="run ./berth doctor") from None
+
+
+def _next(terminal: int, process: subprocess.Popen[str]) -> bytes:
+    """What comes next; nothing once the process has ended and all was read."""
+    while True:
+        ended = process.poll() is not None
+        if select.select([terminal], [], [], 0 if ended else 0.2)[0]:
+            try:
+                return os.read(terminal, 65536)
+            except OSError:  # Linux's end of file: nobody has the other side open any more
+                return b""
+        if ended:
+            return b""
 
 
 def _end_with_parent() -> None:

@@ -97,3 +97,9 @@ def test_a_stack_encrypted_elsewhere_is_refused_before_a_new_passphrase_hides_it
     with pytest.raises(UserError, match="a passphrase that is not on this machine"):
         passphrase.variables(stack(home, "encryptionsalt: v1:abc\n"), create=True)
     assert not passphrase.generated_file().exists()
+
+
+def test_every_run_meets_the_policies(home: Path) -> None:
+    found = variables(stack(home), program=OFFICIAL, host=None)
+    pack = Path(found["PULUMI_OPTION_POLICY_PACK"])
+    assert (pack / "PulumiPolicy.yaml").is_file()

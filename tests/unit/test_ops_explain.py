@@ -53,6 +53,36 @@ def test_each_failure_has_a_cause_and_a_next_step(output: str, cause: str, fix: 
     assert "\n" not in error.fix
 
 
+STOPPED = """Policies:
+    ❌ berth@v0.1.0 (local: policies)
+        - [mandatory]  exposure  (docker:index/container:Container: db)
+          Only some ports may be open.
+          db: ports[0].external is 5432: it is open to all. Fix: publish it on 127.0.0.1.
+        - [mandatory]  upkeep  (docker:index/container:Container: db)
+          Limits.
+          db: memory is unset: it may take all. Fix: set a limit.
+
+Resources:
+"""
+
+
+def test_a_policy_stop_ends_with_its_resource_its_reason_and_its_fix() -> None:
+    error = explain(STOPPED, command="up", stack="dev", code=255)
+    assert error.cause == (
+        "a policy stopped `up`: db: ports[0].external is 5432: it is open to all. (and 1 more, above)"
+    )
+    assert error.fix == "publish it on 127.0.0.1."
+
+
+def test_a_stack_that_was_never_made_names_the_verb_that_makes_it() -> None:
+    error = explain("error: no stack named 'prod' found", command="stack", stack="prod", code=255)
+    assert "never been brought up" in error.cause and error.fix == "./berth up -s prod" and error.code == 3
+
+
+def test_advice_names_only_verbs_that_exist() -> None:
+    assert "./berth" not in explain("odd", command="stack", stack="dev", code=1).fix
+
+
 def test_colours_do_not_hide_the_cause() -> None:
     assert plain("\x1b[38;5;9merror: \x1b[0mno") == "error: no"
     coloured = "\x1b[1m    \x1b[31merror:\x1b[0m image app:1 was not found"
