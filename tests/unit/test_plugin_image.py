@@ -405,9 +405,23 @@ def test_line_of_a_step(tmp_path: Path) -> None:
     assert [_line(str(file), step) for step in (1, 2, 3, 4)] == [2, 4, 5, 9]
 
 
-def test_a_failed_build_says_why_in_whole_lines(project: Path, ctx: Context) -> None:
+def test_a_build_says_now_and_then_where_it_is_and_nothing_else(
+    ctx: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[str] = []
-    output = _Output(replace(ctx, log=told.append), {"TOKEN": "tell-nobody-this"})
+    now = 0.0
+    monkeypatch.setattr("offline.docker.image_build.time.monotonic", lambda: now)
+    output = _Output(replace(ctx, log=told.append), {})
+    for step in range(1, 5):
+        now = step * 6.0
+        output.see({"stream": f"Step {step}/9 : RUN {'long ' * 100}"})
+        output.see({"stream": "output\n"})
+    assert [line[:29] for line in told] == ["still building, step 2: RUN l", "still building, step 4: RUN l"]
+    assert all(len(line) == len("still building, step 2: ") + STEP_LENGTH for line in told)
+
+
+def test_a_failed_build_says_why_in_whole_lines(project: Path, ctx: Context) -> None:
+    output = _Output(ctx, {"TOKEN": "tell-nobody-this"})
     command = "apt-get update  && " + "apt-get install -y something " * 25
     red = "\x1b[91m{}\x1b[0m".format
     output.see({"stream": f"Step 2/2 : RUN {command}"})
@@ -422,7 +436,6 @@ def test_a_failed_build_says_why_in_whole_lines(project: Path, ctx: Context) -> 
     assert first.endswith("a:1 failed: a command returned a non-zero code: 100: E: Unable to locate [TOKEN]")
     assert step.startswith("  app/Dockerfile:2, step 2: RUN apt-get update && apt-get") and step.endswith("…")
     assert tail == ["  | Reading lists...", "  | E: Unable to locate [TOKEN]", "  | see the manual"]
-    assert told[0].startswith("step 2: RUN apt-get") and len(told[0]) == len("step 2: ") + STEP_LENGTH
 
 
 def test_remote_image_build_refuses_values_of_buildkit(project: Path) -> None:
