@@ -65,8 +65,9 @@ class ExistingNetwork:
         try:
             found = docker.get_network(name=name, opts=pulumi.InvokeOptions(provider=provider))
         except Exception as error:
+            cause = str(error).partition("\n  fix:")[0]  # The plugin's own advice is a more general one.
             raise pulumi.RunError(
-                f"network {name!r} cannot be joined: {error}\n"
+                f"network {name!r} cannot be joined: {cause}\n"
                 "  fix: run `up` in the stack that owns it first, or correct the name"
             ) from None
         return cls(found.name)

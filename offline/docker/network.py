@@ -21,6 +21,7 @@ from offline.docker.resource import (
     ResourceError,
     State,
 )
+from offline.docker.taken import taken
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -74,11 +75,9 @@ class Network(Resource):
         name = inputs["name"]
         # The API makes a second network of the same name gladly; nothing that joins by name would know which
         # it gets.
-        if any(other["Name"] == name for other in api.networks(names=[name])):
-            raise ResourceError(
-                f"a network '{name}' exists already",
-                fix=f"import it (pulumi import {self.type} NAME ID), remove it, or choose another name",
-            )
+        for other in api.networks(names=[name]):
+            if other["Name"] == name:
+                raise taken(ctx, self.type, name, id=other["Id"], labels=other.get("Labels"))
         made = api.create_network(
             name,
             driver=inputs.get("driver") or None,

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final
 
 from offline.docker.labels import LABELS, from_docker, to_docker
 from offline.docker.resource import Context, Field, Inputs, Resource, ResourceError, State
+from offline.docker.taken import taken
 
 _REMOVAL_SECONDS: Final = 30.0  # how long the official provider waits for a container to let go
 _POLL: Final = 0.5
@@ -35,11 +36,8 @@ class Volume(Resource):
         name = inputs["name"]
         # Creating a volume that exists succeeds and changes nothing, so two owners would share, and remove,
         # one's data.
-        if _inspect(api, name) is not None:
-            raise ResourceError(
-                f"a volume '{name}' exists already",
-                fix=f"import it (pulumi import {self.type} NAME {name}), remove it, or choose another name",
-            )
+        if (other := _inspect(api, name)) is not None:
+            raise taken(ctx, self.type, name, id=name, labels=other.get("Labels"))
         made = api.create_volume(
             name,
             driver=inputs.get("driver") or None,
