@@ -1,36 +1,33 @@
-"""A container stays a container: no privileges, no namespaces of the host, no way to the Docker engine."""
+"""A container stays a container: no privileges, namespaces, devices or system folders of the host."""
 
 from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
+from policies.host_paths import host_danger, is_harmless_device, reaches_engine
 from policies.node import Node
-from policies.rule import CONTAINER, SERVICE, VOLUME, Finding, Pending, Rule, Violation, shown
+from policies.rule import CONTAINER, SERVICE, VOLUME, Check, Finding, Pending, Rule, Violation, shown
 
-# Whoever may write to one of these is root on the host.
-_SOCKETS: Final = (
-    "/var/run/docker.sock",
-    "/run/docker.sock",
-    "/run/containerd/containerd.sock",
-    "/run/podman/podman.sock",
+# Docker's own set, and two that only bound the container's own memory and priorities.
+_CAPABILITIES: Final = frozenset(
+    {
+        *("AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE"),
+        *("NET_RAW", "SETFCAP", "SETGID", "SETPCAP", "SETUID", "SYS_CHROOT", "IPC_LOCK", "SYS_NICE"),
+    }
 )
-_SOCKET_NAMES: Final = frozenset(posixpath.basename(socket) for socket in _SOCKETS)
-_ROOTLESS: Final = re.compile(r"/run/user(/\d+)?")  # a rootless engine's socket lies below
-
-
-def reaches_engine(path: str) -> bool:
-    """Whether a host path is a container engine's socket, or a directory above one."""
-    if not path.startswith("/"):
-        return False
-    path = "/" + posixpath.normpath(path).lstrip("/")
-    return (
-        posixpath.basename(path) in _SOCKET_NAMES
-        or any(socket.startswith(path.rstrip("/") + "/") for socket in _SOCKETS)
-        or _ROOTLESS.fullmatch(path) is not None
-    )
+_LOOSE_OPTIONS: Final = re.compile(
+    r"(?:seccomp|apparmor|systempaths)[=:]unconfined|label[=:](?:disable|type:spc_t)|no-new-privileges[=:]false"
+    r"|writable-cgroups(?:[=:]true)?|seccomp[=:].*\"defaultAction\"\s*:\s*\"SCMP_ACT_(?:ALLOW|LOG)\".*",
+    re.IGNORECASE | re.DOTALL,
+)
+_NARROW: Final = "remove the mount, or mount the one directory that is needed"
+_HOST_CGROUPS: Final = frozenset({"init.scope", "system.slice", "user.slice"})
+# What the driver `local` may mount: no kernel file system, no overlay over the host's folders.
+_FILE_SYSTEMS: Final = frozenset({"", "none", "bind", "tmpfs", "nfs", "nfs4", "cifs", "ext4", "xfs", "btrfs"})
 
 
 def _privileged(inputs: Node) -> Iterator[Finding]:
@@ -40,22 +37,63 @@ def _privileged(inputs: Node) -> Iterator[Finding]:
     elif privileged.value:
         fix = "remove it and add the one capability or device that is needed"
         yield Violation(privileged.path, shown(privileged), "a privileged container is root on the host", fix)
-    yield from _all_capabilities(inputs["capabilities"]["adds"])
+    yield from _capabilities(inputs["capabilities"]["adds"])
 
 
 def _privileged_service(inputs: Node) -> Iterator[Finding]:
-    yield from _all_capabilities(inputs["taskSpec"]["containerSpec"]["capAdds"])
+    yield from _capabilities(inputs["taskSpec"]["containerSpec"]["capAdds"])
 
 
-def _all_capabilities(capabilities: Node) -> Iterator[Finding]:
+def _capabilities(capabilities: Node) -> Iterator[Finding]:
     for capability in capabilities.items():
         if capability.unknown:
             yield Pending(capability.path)
-        elif capability.text().upper().removeprefix("CAP_") == "ALL":
-            fix = "name the capabilities that are needed"
-            yield Violation(
-                capability.path, shown(capability), "all capabilities together are privileged", fix
-            )
+        elif capability.text().upper().removeprefix("CAP_") not in _CAPABILITIES:
+            why = "it is a way to the host, as a privileged container has"
+            fix = f"remove it; allowed: {', '.join(sorted(_CAPABILITIES))}"
+            yield Violation(capability.path, shown(capability), why, fix)
+
+
+def _devices(inputs: Node) -> Iterator[Finding]:
+    for device in inputs["devices"].items():
+        path = device["hostPath"]
+        if path.unknown:
+            yield Pending(path.path)
+        elif not is_harmless_device(path.text()):
+            why = "whoever has a disk, the memory or another device of the host has the host"
+            fix = "remove it; allowed: GPUs, sound, video, /dev/kvm, /dev/net/tun, /dev/null and its like"
+            yield Violation(path.path, shown(path), why, fix)
+
+
+def _confinement(inputs: Node) -> Iterator[Finding]:
+    for option in inputs["securityOpts"].items():
+        if option.unknown:
+            yield Pending(option.path)
+        elif _LOOSE_OPTIONS.fullmatch(option.text().strip()):
+            why = "it takes away what keeps a process from the host's kernel"
+            yield Violation(option.path, shown(option), why, 'remove it, or set it to "no-new-privileges"')
+    parent = inputs["cgroupParent"]
+    cgroup = posixpath.normpath("/" + parent.text())
+    if parent.unknown:
+        yield Pending(parent.path)
+    elif parent.value and (
+        ".." in parent.text().split("/") or cgroup.lstrip("/") in _HOST_CGROUPS or cgroup.strip("/") == ""
+    ):
+        why = "the container counts as the host's own processes"
+        yield Violation(
+            parent.path, shown(parent), why, 'remove it, or name a slice of its own ("apps.slice")'
+        )
+
+
+def _service_confinement(inputs: Node) -> Iterator[Finding]:
+    linux = inputs["taskSpec"]["containerSpec"]["privileges"]["seLinuxContext"]
+    disabled, label = linux["disable"], linux["type"]
+    for node, loose in ((disabled, bool(disabled.value)), (label, label.value == "spc_t")):
+        if node.unknown:
+            yield Pending(node.path)
+        elif loose:
+            why = "it takes away what keeps a process from the host's files"
+            yield Violation(node.path, shown(node), why, "remove it")
 
 
 def _namespaces(inputs: Node) -> Iterator[Finding]:
@@ -67,6 +105,7 @@ def _namespaces(inputs: Node) -> Iterator[Finding]:
         ("pidMode", "processes: it can see and signal all of them"),
         ("ipcMode", "shared memory"),
         ("usernsMode", "users: root in it is root on the host"),
+        ("cgroupnsMode", "control groups"),
     ):
         mode = inputs[key]
         if mode.unknown:
@@ -74,6 +113,10 @@ def _namespaces(inputs: Node) -> Iterator[Finding]:
         elif mode.value == "host":
             fix = "join a bridge network" if key == "networkMode" else "remove it"
             yield Violation(mode.path, shown(mode), f"the container shares the host's {what}", fix)
+        elif mode.text().startswith("container:"):
+            why = "it shares a container that may be anybody's, or the host's, and a name cannot tell"
+            fix = "let both join one network" if key == "networkMode" else "remove it"
+            yield Violation(mode.path, shown(mode), why, fix)
     yield from _host_networks(inputs["networksAdvanced"])
 
 
@@ -92,53 +135,125 @@ def _host_networks(networks: Node) -> Iterator[Finding]:
             )
 
 
-def _container_paths(inputs: Node) -> Iterator[Finding]:
+# A host path, and what says that it is mounted read-only.
+HostPath = tuple[Node, Node]
+Places = Callable[[Node], Iterator[HostPath]]
+
+
+def _container_paths(inputs: Node) -> Iterator[HostPath]:
     yield from _mounts(inputs["mounts"])
     for volume in inputs["volumes"].items():
         # Docker takes a volume name that starts with a slash for a host path.
-        yield from _path(volume["hostPath"])
-        yield from _path(volume["volumeName"])
+        yield volume["hostPath"], volume["readOnly"]
+        yield volume["volumeName"], volume["readOnly"]
 
 
-def _service_paths(inputs: Node) -> Iterator[Finding]:
+def _service_paths(inputs: Node) -> Iterator[HostPath]:
     yield from _mounts(inputs["taskSpec"]["containerSpec"]["mounts"])
 
 
-def _mounts(mounts: Node) -> Iterator[Finding]:
+def _mounts(mounts: Node) -> Iterator[HostPath]:
     for mount in mounts.items():
-        yield from _path(mount["source"])
+        yield mount["source"], mount["readOnly"]
         # A local volume with `o: bind` is a bind mount by another name.
-        yield from _path(mount["volumeOptions"]["driverOptions"]["device"])
+        yield mount["volumeOptions"]["driverOptions"]["device"], mount["readOnly"]
 
 
-def _volume_path(inputs: Node) -> Iterator[Finding]:
-    yield from _path(inputs["driverOpts"]["device"])
+def _volume_path(inputs: Node) -> Iterator[HostPath]:
+    options = inputs["driverOpts"]["o"]
+    read_only = "ro" in options.text().split(",")
+    yield inputs["driverOpts"]["device"], replace(options, value=read_only)
 
 
-def _path(path: Node) -> Iterator[Finding]:
-    if path.unknown:
-        yield Pending(path.path)
-    elif reaches_engine(path.text()):
-        why = "whoever reaches the container engine's socket is root on the host"
-        yield Violation(
-            path.path, shown(path), why, "remove the mount, or mount the one directory that is needed"
-        )
+def _sockets(places: Places) -> Check:
+    def check(inputs: Node) -> Iterator[Finding]:
+        for path, _ in places(inputs):
+            if path.unknown:
+                yield Pending(path.path)
+            elif reaches_engine(path.text()):
+                why = "whoever reaches the container engine's socket is root on the host"
+                yield Violation(path.path, shown(path), why, _NARROW)
+
+    return check
+
+
+def _folders(places: Places, file_systems: Callable[[Node], Iterator[Node]]) -> Check:
+    def check(inputs: Node) -> Iterator[Finding]:
+        for path, read_only in places(inputs):
+            if path.unknown:
+                yield Pending(path.path)
+                continue
+            if reaches_engine(path.text()):
+                continue  # told by the rule about the socket
+            if read_only.unknown and not host_danger(path.text(), read_only=True):
+                if host_danger(path.text(), read_only=False):
+                    yield Pending(read_only.path)
+                continue
+            danger = host_danger(path.text(), read_only=bool(read_only.value))
+            if danger:
+                yield Violation(path.path, shown(path), danger, _NARROW)
+        for kind in file_systems(inputs):
+            if kind.unknown:
+                yield Pending(kind.path)
+            elif kind.text() not in _FILE_SYSTEMS:
+                why = "the volume could show the host's own files or its kernel's"
+                fix = f"allowed: {', '.join(sorted(_FILE_SYSTEMS - {''}))}"
+                yield Violation(kind.path, shown(kind), why, fix)
+
+    return check
+
+
+def _container_file_systems(inputs: Node) -> Iterator[Node]:
+    yield from (mount["volumeOptions"]["driverOptions"]["type"] for mount in inputs["mounts"].items())
+
+
+def _service_file_systems(inputs: Node) -> Iterator[Node]:
+    yield from _container_file_systems(inputs["taskSpec"]["containerSpec"])
+
+
+def _volume_file_systems(inputs: Node) -> Iterator[Node]:
+    # Another driver has types of its own.
+    if inputs["driver"].text() in ("", "local"):
+        yield inputs["driverOpts"]["type"]
 
 
 RULES: Final = (
     Rule(
         "no-privileged",
-        "No container is privileged.",
+        "No container is privileged, nor has a capability that comes to the same.",
         {CONTAINER: _privileged, SERVICE: _privileged_service},
     ),
     Rule(
         "no-host-namespaces",
-        "No container shares the network, processes, IPC or users of the host.",
+        "No container shares the network, processes, IPC, control groups or users of the host.",
         {CONTAINER: _namespaces, SERVICE: _service_namespaces},
     ),
     Rule(
         "no-docker-socket",
         "No container reaches a container engine's socket.",
-        {CONTAINER: _container_paths, SERVICE: _service_paths, VOLUME: _volume_path},
+        {
+            CONTAINER: _sockets(_container_paths),
+            SERVICE: _sockets(_service_paths),
+            VOLUME: _sockets(_volume_path),
+        },
+    ),
+    Rule(
+        "no-host-folders",
+        "No container gets the host's system folders, its kernel's switches or its users' keys.",
+        {
+            CONTAINER: _folders(_container_paths, _container_file_systems),
+            SERVICE: _folders(_service_paths, _service_file_systems),
+            VOLUME: _folders(_volume_path, _volume_file_systems),
+        },
+    ),
+    Rule(
+        "no-host-devices",
+        "No container gets a disk, the memory or another device that is the host.",
+        {CONTAINER: _devices},
+    ),
+    Rule(
+        "confinement",
+        "No container loosens what confines it: seccomp, AppArmor, SELinux, masked paths, control groups.",
+        {CONTAINER: _confinement, SERVICE: _service_confinement},
     ),
 )

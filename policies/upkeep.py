@@ -7,6 +7,7 @@ restart policy) ends by itself and its exit status is its health: it needs limit
 
 from __future__ import annotations
 
+import posixpath
 import re
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -16,6 +17,12 @@ from policies.rule import CONTAINER, SERVICE, Finding, Pending, Rule, Violation,
 
 _ROTATING_DRIVERS: Final = ("json-file", "local")
 _LOG_SIZE: Final = re.compile(r"0*[1-9]\d*(\.\d+)?([kmgtp]i?)?b?", re.IGNORECASE)
+_TEST: Final = 'give it a test, for example ["CMD", "probe", URL]'
+_SHELLS: Final = ("ash", "bash", "busybox", "dash", "sh")
+# Where a shell goes on whatever happened before, and what then cannot fail. `echo > /dev/tcp/...` can.
+_ENDS: Final = re.compile(r"\|\||[;\n]")
+_IDLE: Final = re.compile(r"(?:/(?:usr/)?bin/)?true|:|exit(?:\s+0)?|(?:echo|printf)\b[^|&<>$`]*")
+_MAY_FAIL: Final = re.compile(r"\bexit\s+(?:[1-9]|[\"']?\$)|\bset\s+-\w*e|\btrap\b")
 _RESTARTS: Final = ("always", "unless-stopped", "on-failure")
 
 
@@ -57,7 +64,27 @@ def _tests(tests: Node) -> Iterator[Finding]:
         yield Pending(unknown[0].path)
     elif command[:1] not in (["CMD"], ["CMD-SHELL"]) or not any(command[1:]):
         why = "nothing can tell whether the container works, and what depends on it cannot wait for it"
-        yield Violation(tests.path, shown(tests), why, 'give it a test, for example ["CMD", "probe", URL]')
+        yield Violation(tests.path, shown(tests), why, _TEST)
+    elif always_passes(command):
+        why = "it passes whatever the container does, so nothing can tell whether it works"
+        yield Violation(tests.path, shown(tests), why, _TEST)
+
+
+def always_passes(command: list[str]) -> bool:
+    """Whether a health check is an obvious one that cannot fail: `true`, `exit 0`, `probe || true`."""
+    kind, *words = command
+    if kind == "CMD-SHELL":
+        script = " ".join(words)
+    elif len(words) > 2 and posixpath.basename(words[0]) in _SHELLS and words[1].startswith("-"):
+        if "e" in words[1]:
+            return False
+        script = words[2]
+    else:
+        return posixpath.basename(words[0]) in ("true", "echo", "printf", ":")
+    if _MAY_FAIL.search(script):
+        return False
+    last = [part.strip() for part in _ENDS.split(script) if part.strip()][-1:]
+    return not last or _IDLE.fullmatch(last[0]) is not None
 
 
 def _limits(inputs: Node) -> Iterator[Finding]:

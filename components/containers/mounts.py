@@ -7,6 +7,7 @@ from typing import Literal
 
 import pulumi_docker as docker
 
+from components.containers.host_paths import host_danger
 from components.containers.volume import Volume
 from components.spec import Spec
 from components.units import AbsolutePath, Memory
@@ -29,7 +30,7 @@ class Tmpfs(Spec):
 
 
 class Bind(Spec):
-    """A folder or file of the host; read-only unless said otherwise. Never the engine's own socket."""
+    """A folder or file of the host; read-only unless said otherwise, and never what hands over the host."""
 
     kind: Literal["bind"] = "bind"
     source: AbsolutePath
@@ -37,8 +38,9 @@ class Bind(Spec):
     read_only: bool = True
 
     def model_post_init(self, _: object) -> None:
-        if self.source.rstrip("/").endswith("docker.sock"):
-            raise ValueError("the engine's socket hands over the whole host; allowed: any other path")
+        danger = host_danger(self.source, read_only=self.read_only)
+        if danger:
+            raise ValueError(f"{self.source}: {danger}; allowed: the one folder or file that is needed")
 
     def args(self) -> docker.ContainerMountArgs:
         return docker.ContainerMountArgs(

@@ -20,7 +20,7 @@ OPEN_DATABASE = """
         "db",
         image="policies-test:absent",
         ports=[docker.ContainerPortArgs(internal=5432, external=5432)],
-        healthcheck=docker.ContainerHealthcheckArgs(tests=["CMD", "true"]),
+        healthcheck=docker.ContainerHealthcheckArgs(tests=["CMD", "pg_isready"]),
         memory=32,
         cpus="0.1",
         restart="unless-stopped",

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from policies.credentials import secret_in, secret_in_command
 from policies.exposure import PUBLIC_PORTS, is_loopback, published_ports
-from policies.isolation import reaches_engine
+from policies.host_paths import reaches_engine
 from policies.upkeep import is_log_count, is_log_size
 from tests.policy.pack import ask, container
 

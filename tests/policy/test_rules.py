@@ -90,6 +90,93 @@ VIOLATIONS = [
         SERVICE,
         ["mounts[0].source"],
     ),
+    *(
+        (
+            "no-privileged",
+            container(capabilities={"adds": [name]}),
+            CONTAINER,
+            [f"capabilities.adds[0] is '{name}'"],
+        )
+        for name in (
+            *(
+                "SYS_ADMIN",
+                "CAP_SYS_ADMIN",
+                "sys_ptrace",
+                "SYS_MODULE",
+                "SYS_RAWIO",
+                "DAC_READ_SEARCH",
+                "NET_ADMIN",
+            ),
+            *("BPF", "PERFMON", "SYS_TIME", "MAC_ADMIN", "SYS_BOOT", "SYSLOG", "NEW_AND_UNKNOWN"),
+        )
+    ),
+    ("no-privileged", service(containerSpec__capAdds=["SYS_ADMIN"]), SERVICE, ["capAdds[0] is 'SYS_ADMIN'"]),
+    *(
+        (
+            "no-host-namespaces",
+            container(**{mode: "container:web"}),
+            CONTAINER,
+            [f"{mode} is 'container:web'"],
+        )
+        for mode in ("networkMode", "pidMode", "ipcMode")
+    ),
+    ("no-host-namespaces", container(cgroupnsMode="host"), CONTAINER, ["cgroupnsMode is 'host'"]),
+    *(
+        ("no-host-devices", container(devices=[{"hostPath": path}]), CONTAINER, ["devices[0].hostPath", path])
+        for path in ("/dev/sda", "/dev/mem", "/dev", "/dev/dri/../sda", "/dev/nvme0n1", "/dev/fuse", "sda")
+    ),
+    *(
+        ("confinement", container(securityOpts=["no-new-privileges", option]), CONTAINER, ["securityOpts[1]"])
+        for option in (
+            *("seccomp=unconfined", "seccomp:unconfined", "apparmor=unconfined", "systempaths=unconfined"),
+            *("label=disable", "label:disable", "label=type:spc_t", "no-new-privileges:false"),
+            'seccomp={"defaultAction": "SCMP_ACT_ALLOW"}',
+        )
+    ),
+    *(
+        ("confinement", container(cgroupParent=parent), CONTAINER, ["cgroupParent is"])
+        for parent in ("/", "//", ".", "/apps/..", "system.slice", "/init.scope")
+    ),
+    (
+        "confinement",
+        service(containerSpec__privileges={"seLinuxContext": {"disable": True}}),
+        SERVICE,
+        ["seLinuxContext.disable is True"],
+    ),
+    (
+        "no-host-folders",
+        container(volumes=[{"hostPath": "/etc/", "containerPath": "/e", "readOnly": True}]),
+        CONTAINER,
+        ["volumes[0].hostPath is '/etc/'"],
+    ),
+    (
+        "no-host-folders",
+        {"driverOpts": {"type": "none", "o": "bind", "device": "/root"}},
+        VOLUME,
+        ["'/root'"],
+    ),
+    (
+        "no-host-folders",
+        {"driverOpts": {"type": "overlay", "device": "overlay"}},
+        VOLUME,
+        ["type is 'overlay'"],
+    ),
+    ("no-host-folders", service(containerSpec__mounts=[{"source": "/proc"}]), SERVICE, ["mounts[0].source"]),
+    *(
+        ("health-check", container(healthcheck={"tests": tests}), CONTAINER, ["passes whatever"])
+        for tests in (
+            *(["CMD", "true"], ["CMD", "/bin/true"], ["CMD", "echo", "ok"], ["CMD", "sh", "-c", "exit 0"]),
+            *(
+                ["CMD-SHELL", script]
+                for script in ("exit 0", "exit", ":", "true", "probe URL || true", "probe; :")
+            ),
+            *(
+                ["CMD-SHELL", script]
+                for script in ("curl x || exit 0", "/bin/true", "echo fine", "a;b\nexit 0 ;")
+            ),
+        )
+    ),
+    ("health-check", service(containerSpec__healthcheck={"tests": ["CMD", "true"]}), SERVICE, ["whatever"]),
     ("health-check", container(healthcheck=None), CONTAINER, ["healthcheck.tests is not set"]),
     ("health-check", container(healthcheck={"tests": []}), CONTAINER, ["is []"]),
     ("health-check", container(healthcheck={"tests": ["NONE"]}), CONTAINER, ["['NONE']"]),
@@ -185,7 +272,9 @@ PASSES = [
         ports=[port(5432, "127.0.0.1"), port(None, "::1"), port(22, "127.9.9.9"), port(1, "::ffff:127.0.0.1")]
     ),
     container(publishAllPorts=False, privileged=False, capabilities={"adds": ["NET_BIND_SERVICE"]}),
-    container(networkMode="container:abc", pidMode="container:abc", ipcMode="private"),
+    container(networkMode="none", ipcMode="private", cgroupnsMode="private", cgroupParent="apps.slice"),
+    container(securityOpts=["no-new-privileges", "apparmor=docker-default", "label=level:s0:c1,c2"]),
+    container(devices=[{"hostPath": "/dev/nvidia0"}, {"hostPath": "/dev/dri/renderD128"}]),
     container(volumes=[{"hostPath": "/srv/data", "containerPath": "/d"}, {"volumeName": "run"}]),
     container(
         mounts=[
@@ -224,6 +313,15 @@ PASSES = [
             "--key=/etc/tls/app.key",
         ]
     ),
+    container(mounts=[{"source": "/etc/localtime", "target": "/etc/localtime", "readOnly": True}]),
+    *(
+        container(healthcheck={"tests": tests})
+        for tests in (
+            *(["CMD", "probe", "x"], ["CMD", "pg_isready"], ["CMD", "sh", "-c", "probe x || exit 1"]),
+            *(["CMD-SHELL", s] for s in ("a || exit 1; exit 0", "set -e; a; true", "a && true", "true && a")),
+            *(["CMD-SHELL", s] for s in ("echo ruok | nc localhost 2181", "echo > /dev/tcp/127.0.0.1/80")),
+        )
+    ),
     container(labels=[{"label": "berth.system", "value": "gateway"}]),
 ]
 
@@ -261,6 +359,15 @@ PENDING = [
     ),
     ("no-docker-socket", container(volumes=[{"hostPath": UNKNOWN}]), CONTAINER, "volumes[0].hostPath"),
     ("no-docker-socket", {"driverOpts": UNKNOWN}, VOLUME, "driverOpts.device"),
+    ("no-host-folders", container(mounts=UNKNOWN), CONTAINER, "mounts.source"),
+    (
+        "no-host-folders",
+        container(mounts=[{"source": "/usr/share/zoneinfo", "readOnly": UNKNOWN}]),
+        CONTAINER,
+        "mounts[0].readOnly",
+    ),
+    ("no-host-devices", container(devices=UNKNOWN), CONTAINER, "devices.hostPath"),
+    ("confinement", container(securityOpts=[UNKNOWN]), CONTAINER, "securityOpts[0]"),
     ("health-check", container(healthcheck={"tests": ["CMD", UNKNOWN]}), CONTAINER, "healthcheck.tests[1]"),
     ("limits", container(memory=UNKNOWN), CONTAINER, "memory"),
     ("limits", container(cpus=UNKNOWN), CONTAINER, "cpus"),
