@@ -1,6 +1,7 @@
 """The stack file: every wrong input with its path, value and what is allowed, all in one report."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -355,6 +356,15 @@ def test_the_committed_stack_files_are_valid(stack: str) -> None:
         {request.name: request.generate() for request in missing_secrets(config)}
     )
     assert load(config, ["berth:secrets"], stack=stack).stack.systems == ("gateway",)
+
+
+def test_the_stack_files_of_the_readme_are_valid() -> None:
+    examples = re.findall(r"```yaml\n(config:.*?)```", (PROJECT / "README.md").read_text(), re.DOTALL)
+    assert len(examples) == 2
+    for example in examples:
+        settings(
+            **{key.removeprefix("berth:"): value for key, value in yaml.safe_load(example)["config"].items()}
+        )
 
 
 def test_the_committed_schema_is_current() -> None:
