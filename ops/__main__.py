@@ -9,6 +9,16 @@ from ops.errors import UserError
 from ops.places import ROOT
 
 
+def verb_first(arguments: list[str]) -> list[str]:
+    """`-s NAME VERB ...` as `VERB -s NAME ...`: both orders come naturally."""
+    match arguments:
+        case ["-s" | "--stack" as option, name, verb, *rest] if not name.startswith("-"):
+            return [verb, option, name, *rest]
+        case [option, verb, *rest] if option.startswith("--stack="):
+            return [verb, option, *rest]
+    return arguments
+
+
 def main() -> int:
     """Runs the verb; a user's error ends in two lines, a defect keeps its traceback."""
     # ./berth put the project on the path for `-m ops`; the programs that we start find their own way.
@@ -20,8 +30,10 @@ def main() -> int:
 
     from ops.cli import app
 
+    arguments = verb_first(sys.argv[1:])
+
     try:
-        app(prog_name="berth", standalone_mode=True)
+        app(arguments, prog_name="berth", standalone_mode=True)
     except UserError as error:
         sys.stdout.flush()
         sys.stderr.write(f"error: {error.cause}\n  fix: {error.fix}\n")

@@ -40,6 +40,7 @@ def setup(stack: StackName = DEV) -> None:
     from ops.stack import open_stack
 
     opened = open_stack(stack)
+    opened.state()
     docker = (
         f"the Docker engine at {opened.engine.host}"
         if opened.engine
@@ -59,8 +60,8 @@ def preview(
     """Show what `up` would do. Policies run; nothing is changed."""
     from ops.stack import open_stack
 
-    flags = ["--expect-no-changes"] if expect_no_changes else []
     opened = open_stack(stack)
+    flags = [*opened.seen_outside(), *(["--expect-no-changes"] if expect_no_changes else [])]
     if json_:
         sys.stdout.write(opened.pulumi.capture("preview", "--json", *flags, "--stack", stack))
     else:
@@ -68,7 +69,19 @@ def preview(
 
 
 @app.command()
-def up(stack: StackName = DEV, yes: Yes = False, json_: Json = False) -> None:
+def up(
+    stack: StackName = DEV,
+    yes: Yes = False,
+    json_: Json = False,
+    accept_data_loss: Annotated[
+        list[str] | None,
+        typer.Option("--accept-data-loss", metavar="VOLUME", help="Make this lost data volume again, empty."),
+    ] = None,
+    new_secret: Annotated[
+        list[str] | None,
+        typer.Option("--new-secret", metavar="NAME", help="Make a new value for this missing secret."),
+    ] = None,
+) -> None:
     """Bring the stack up, from nothing if need be, and wait until it answers.
 
     The first time this makes all that is missing, a Docker engine included. In a terminal, stacks other
@@ -76,25 +89,26 @@ def up(stack: StackName = DEV, yes: Yes = False, json_: Json = False) -> None:
     """
     import time
 
-    from ops import health
+    from ops import status as report
     from ops.stack import open_stack
 
     began = time.monotonic()
-    opened = open_stack(stack)
+    opened = open_stack(stack, new_secrets=new_secret or ())
     to = sys.stderr if json_ else sys.stdout
     with opened.alone("up"):
-        flags = opened.settle()
+        opened.heal()
+        plan = opened.repairs(accepted=accept_data_loss or ())
         ask = not yes and stack != DEV and sys.stdin.isatty()
         if ask:
-            opened.run("preview", *flags, to=to)
+            opened.run("preview", *plan.flags, to=to)
             if not typer.confirm(f"Apply these changes to stack {stack}?", err=True):
                 raise UserError(
                     "nothing was changed", fix=f"./berth up -s {stack} --yes applies without asking"
                 )
-        opened.run("up", "--yes", *flags, *(["--skip-preview"] if ask else []), to=to)
+        plan.resume(opened.engine)
+        opened.run("up", "--yes", *plan.flags, *(["--skip-preview"] if ask else []), to=to)
     urls = opened.outputs().urls
-    for url in urls.values():
-        health.wait_until_healthy(url)
+    report.verify(opened)
     seconds = round(time.monotonic() - began, 1)
     if json_:
         _document({"stack": stack, "urls": urls, "seconds": seconds})
@@ -116,31 +130,32 @@ def destroy(
         bool, typer.Option("--with-data", help="Also the data volumes, for good; asks for the stack's name.")
     ] = False,
 ) -> None:
-    """Remove the stack's containers, networks and images from the host. Data volumes stay."""
+    """Remove the stack's containers and networks from the host. Data volumes and images stay."""
     from ops import destruction
     from ops.stack import open_stack
 
-    opened = open_stack(stack)
+    destruction.refuse_unasked(stack, yes=yes, with_data=with_data)
+    opened = open_stack(stack, program=False)
     with opened.alone("destroy"):
-        opened.settle()
+        opened.heal()
         destruction.destroy(opened, yes=yes, with_data=with_data)
 
 
 @app.command()
 def status(stack: StackName = DEV, json_: Json = False) -> None:
-    """Compare what the stack says with what the engine runs.
+    """Compare what the stack says with what the engine runs and what its addresses answer.
 
-    Exits 0 only when every container is there and healthy.
+    Exits 0 only when every container is there, healthy and on its networks, and every address answers.
     """
     from ops import status as report
     from ops.stack import open_stack
 
-    services = report.read(open_stack(stack, ready=False))
+    found = report.read(open_stack(stack, ready=False))
     if json_:
-        _document(report.document(stack, services))
+        _document(report.document(found))
     else:
-        report.show(stack, services)
-    raise typer.Exit(report.exit_code(services))
+        report.show(found)
+    raise typer.Exit(found.exit_code)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -157,7 +172,12 @@ def env(stack: StackName = DEV) -> None:
     from ops import environment
     from ops.stack import open_stack
 
-    sys.stdout.write(environment.exports(open_stack(stack, ready=False).pulumi.environment))
+    opened = open_stack(stack, ready=False)
+    try:
+        opened.state()  # `pulumi config set` works only on a stack that Pulumi knows.
+    except UserError as error:
+        say(f"stack {stack} cannot be opened: {error}")
+    sys.stdout.write(environment.exports(opened.pulumi.environment))
 
 
 @app.command()
@@ -188,6 +208,6 @@ def lock(
     ] = False,
 ) -> None:
     """Renew requirements.lock and requirements-dev.lock from pyproject.toml."""
-    from ops import locks
+    from ops import requirements
 
-    locks.renew(upgrade=upgrade)
+    requirements.renew(upgrade=upgrade)

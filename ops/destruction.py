@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from ops.errors import UserError
 from ops.progress import say
+from ops.recorded import data_volumes
 from ops.stack import Stack
 
-VOLUME = "docker:index/volume:Volume"
 
-
-def kept_volumes(exported: Mapping[str, Any]) -> list[str]:
-    """The names of the volumes in a state that a plain destroy leaves alone: protected or retained."""
-    resources = (exported.get("deployment") or {}).get("resources") or []
-    return sorted(
-        str(resource["id"])
-        for resource in resources
-        if resource.get("type") == VOLUME and (resource.get("protect") or resource.get("retainOnDelete"))
-    )
+def refuse_unasked(name: str, *, yes: bool, with_data: bool) -> None:
+    """Raises UserError when nobody is there to confirm. `--with-data` takes its answer from a pipe, too."""
+    if not (yes or with_data or sys.stdin.isatty()):
+        raise UserError(f"destroying stack {name} was not confirmed", fix=f"./berth destroy -s {name} --yes")
 
 
 def destroy(stack: Stack, *, yes: bool, with_data: bool) -> None:
     """Destroys the stack's resources. Raises UserError when it is not confirmed."""
-    volumes = kept_volumes(stack.export())
+    volumes = [volume.name for volume in data_volumes(stack.export())]
     if with_data:
         _confirm_by_name(stack.name, volumes)
         stack.pulumi.capture("state", "unprotect", "--all", "--yes", "--stack", stack.name)
@@ -41,8 +35,6 @@ def destroy(stack: Stack, *, yes: bool, with_data: bool) -> None:
 
 
 def _confirm(name: str, volumes: Sequence[str]) -> None:
-    if not sys.stdin.isatty():
-        raise UserError(f"destroying stack {name} was not confirmed", fix=f"./berth destroy -s {name} --yes")
     keeps = f"; the data in {', '.join(volumes)} stays" if volumes else ""
     say(f"This removes every container and network of stack {name}{keeps}.")
     if _ask("Go on? [y/N] ").lower() not in ("y", "yes"):

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from ops import apt, base_image, engine, passphrase, places, toolchain
+from ops import apt, base_image, engine, passphrase, places, settings, toolchain
 from ops.errors import UserError
 from ops.progress import say
 from ops.project import StackFile, WantedHost
@@ -34,6 +34,7 @@ def examine(stack_name: str) -> list[Finding]:
     looks: tuple[Callable[[], Finding], ...] = (
         _python,
         lambda: _stack(file),
+        lambda: _secrets(file),
         _toolchain,
         lambda: _engine(file),
         lambda: _base(file),
@@ -45,7 +46,8 @@ def examine(stack_name: str) -> list[Finding]:
         try:
             findings.append(look())
         except UserError as error:
-            findings.append(Finding(look.__name__.strip("_<>"), "missing", error.cause, error.fix))
+            if error.cause not in {finding.found for finding in findings}:  # each look reads the stack file
+                findings.append(Finding(look.__name__.strip("_<>"), "missing", error.cause, error.fix))
     return findings
 
 
@@ -56,10 +58,19 @@ def _python() -> Finding:
 
 def _stack(file: StackFile) -> Finding:
     try:
-        kind = file.host.kind
+        settings.check(file)
     except UserError as error:
         return Finding("stack file", "missing", error.cause, error.fix)
-    return Finding("stack file", "ok", f"{file.path.name} (host: {kind})")
+    return Finding("stack file", "ok", f"{file.path.name} is valid (host: {file.host.kind})")
+
+
+def _secrets(file: StackFile) -> Finding:
+    if refusal := settings.unset_secrets(file):
+        return Finding("secrets", "missing", refusal.cause, refusal.fix)
+    if missing := settings.missing_secrets(file):
+        names = ", ".join(request.config_path for request in missing)
+        return Finding("secrets", "later", f"the first up makes and encrypts {names}")
+    return Finding("secrets", "ok", "all that the stack needs are set")
 
 
 def _toolchain() -> Finding:
@@ -80,7 +91,12 @@ def _engine(file: StackFile) -> Finding:
     except UserError:
         wanted = WantedHost()
     if wanted.kind == "ecs":
-        return Finding("Docker engine", "ok", "none needed here: the stack makes its own machine")
+        return Finding(
+            "host",
+            "missing",
+            "host kind `ecs` comes with the cloud work; until then `up` refuses it",
+            "`kind: ssh` and `address: ssh://user@machine` deploy to a machine that runs Docker",
+        )
     try:
         found = engine.reachable(wanted)
     except UserError as error:

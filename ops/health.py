@@ -1,40 +1,62 @@
-"""Whether the address that a stack gives out really answers."""
+"""Whether the address that a stack gives out really answers, and what it answers."""
 
 from __future__ import annotations
 
 import http.client
-import time
+import json
 import urllib.error
 import urllib.request
+from dataclasses import dataclass
 
-from ops.errors import UserError
+from ops.recorded import Door
 
-DEADLINE = 30.0  # seconds; `up` has waited for the health checks already
-PAUSE = 0.5
+TIMEOUT = 5.0
+_MOST = 1 << 20  # bytes of an answer that are read
 
 
-def wait_until_healthy(url: str, *, deadline: float = DEADLINE) -> None:
-    """Asks `{url}/health` until it answers 2xx.
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What one public path answered. problem: in words; None when it is as it should be."""
 
-    Raises UserError with the last answer after `deadline` seconds.
-    """
-    address = url.rstrip("/") + "/health"
-    end = time.monotonic() + deadline
-    opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({})
-    )  # our own host is not behind a proxy
-    while True:
-        try:
-            with opener.open(address, timeout=5):
-                return
-        except urllib.error.HTTPError as error:
-            last = f"HTTP {error.code}"
-        except (OSError, http.client.HTTPException) as error:
-            last = str(getattr(error, "reason", error))
-        if time.monotonic() > end:
-            raise UserError(
-                f"{address} does not answer although the containers are healthy: {last}",
-                fix="./berth status shows ports and states; a firewall or another machine's address is "
-                "the usual cause",
-            )
-        time.sleep(PAUSE)
+    system: str
+    url: str
+    problem: str | None
+
+    @property
+    def ok(self) -> bool:
+        return self.problem is None
+
+
+def ask(door: Door) -> list[Answer]:
+    """Asks every path of the door once."""
+    return [
+        Answer(system=door.system, url=url, problem=_problem(url))
+        for url in (door.url.rstrip("/") + path for path in door.paths)
+    ]
+
+
+def _problem(url: str) -> str | None:
+    # Our own host is not behind a proxy.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=TIMEOUT) as answer:
+            return complaint(answer.read(_MOST))
+    except urllib.error.HTTPError as error:
+        return f"HTTP {error.code}"
+    except (OSError, http.client.HTTPException) as error:
+        return f"no answer: {getattr(error, 'reason', error) or type(error).__name__}"
+
+
+def complaint(body: bytes) -> str | None:
+    """What a health document with status 200 complains about: it serves, but not what was asked of it."""
+    try:
+        said = json.loads(body)
+    except ValueError:
+        return None
+    if not isinstance(said, dict):
+        return None
+    if said.get("config") == "rejected":
+        return "its new configuration was rejected, it serves the old one (`docker logs` says why)"
+    if said.get("status") in ("degraded", "unhealthy", "error"):
+        return f"it answers with status {said['status']!r}"
+    return None

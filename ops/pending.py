@@ -78,7 +78,7 @@ def heal(pulumi: Pulumi, engine: Engine, exported: str) -> bool:
                 ):
                     if ours(wanted_labels(entry.inputs), container.labels):
                         say(f"  container {name}: half made, removed; it is created again")
-                        container.remove(force=True)
+                        container.remove(force=True, v=True)  # its anonymous volumes hold secrets
             elif entry.type in ADOPTED:
                 for found in getattr(client, ADOPTED[entry.type]).list(filters={"name": name}):
                     if found.name == name and ours(wanted_labels(entry.inputs), found.attrs.get("Labels")):

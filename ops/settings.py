@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ops.errors import UserError
@@ -10,7 +11,7 @@ from ops.progress import say
 from ops.project import StackFile
 
 if TYPE_CHECKING:
-    from ops.pulumi import Pulumi
+    from ops.stack import Stack
     from stacks.secrets import SecretRequest
 
 # Stands for a secret whose value only the engine can read: long enough for every rule.
@@ -25,14 +26,17 @@ def schema() -> dict[str, Any]:
 
 
 def check(file: StackFile) -> None:
-    """Raises UserError with everything that is wrong in the stack file. The values of secrets stay sealed."""
+    """Raises UserError with everything that is wrong in the stack file, secrets that are missing aside.
+
+    The values of secrets stay sealed.
+    """
     from stacks.problems import SettingsError
     from stacks.settings import load
 
     config = _as_engine_hands_it_over(file)
-    if _may_generate(file):
-        given = dict.fromkeys(_names(file), _SEALED) | {request.name: _SEALED for request in _missing(file)}
-        config["berth:secrets"] = json.dumps(given)
+    if missing := missing_secrets(file):
+        names = [*_names(file), *(request.name for request in missing)]
+        config["berth:secrets"] = json.dumps(dict.fromkeys(names, _SEALED))
     try:
         load(config, _sealed_keys(file), stack=file.name)
     except SettingsError as error:
@@ -42,12 +46,49 @@ def check(file: StackFile) -> None:
         ) from None
 
 
-def ensure_secrets(file: StackFile, pulumi: Pulumi) -> None:
-    """Makes the secrets that are missing and stores them encrypted, where the stack allows that."""
-    if not _may_generate(file):
+def unset_secrets(file: StackFile) -> UserError | None:
+    """The error about the secrets that only the user can set; None when there are none."""
+    unset = [] if _may_generate(file) else missing_secrets(file)
+    if not unset:
+        return None
+    named = ", ".join(f"{request.config_path} ({request.purpose})" for request in unset)
+    commands = [f'eval "$(./berth env -s {file.name})"'] + [
+        f"pulumi config set --secret --path {request.config_path} --stack {file.name}" for request in unset
+    ]
+    return UserError(
+        f"{file.path.name} is valid, but lacks what only you can set: {named}", fix=" && ".join(commands)
+    )
+
+
+def ensure_secrets(stack: Stack, *, renewed: Sequence[str] = ()) -> None:
+    """Makes the secrets that are missing and stores them encrypted, where the stack allows that.
+
+    A deployed stack has used its secrets, and new ones could lock it out of its own data: for it, only those
+    in `renewed` are made. Raises UserError naming the others, before the stack file is touched.
+    """
+    file, pulumi = stack.file, stack.pulumi
+    missing = missing_secrets(file) if _may_generate(file) else []
+    names = [request.name for request in missing]
+    if unknown := [name for name in renewed if name not in names]:
+        raise UserError(
+            f"--new-secret {unknown[0]}: {file.path.name} has it already, or nothing asks for it (missing: "
+            f"{', '.join(names) or 'none'})",
+            fix="leave it away; to change a secret that is set, use `pulumi config set --secret`",
+        )
+    if not missing:
         return
+    lost = [name for name in names if name not in renewed]
+    if lost and stack.has_resources():
+        flags = " ".join(f"--new-secret {name}" for name in lost)
+        raise UserError(
+            f"stack {file.name} is deployed, but {file.path.name} lacks its secret(s) {', '.join(lost)}; "
+            "nothing was changed",
+            fix=f"restore the `secure:` lines below berth:secrets and `encryptionsalt` in {file.path.name}; "
+            f"if new values may take their place, or are the first ones: ./berth up -s {file.name} {flags}",
+        )
+    stack.select()
     made = []
-    for request in _missing(file):
+    for request in missing:
         # By stdin: arguments can be read by everybody on the machine.
         pulumi.capture(
             "config",
@@ -69,10 +110,11 @@ def _may_generate(file: StackFile) -> bool:
     return str(file.config.get("generate_secrets")).lower() == "true"
 
 
-def _missing(file: StackFile) -> list[SecretRequest]:
-    from stacks.settings import missing_secrets
+def missing_secrets(file: StackFile) -> list[SecretRequest]:
+    """The secrets that the stack needs and its file lacks."""
+    from stacks import settings
 
-    return missing_secrets(_as_engine_hands_it_over(file))
+    return settings.missing_secrets(_as_engine_hands_it_over(file))
 
 
 def _as_engine_hands_it_over(file: StackFile) -> dict[str, str]:

@@ -6,14 +6,15 @@ import json
 import os
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
-from ops import base_image, engine, environment, pending, places, settings, status, toolchain
+from ops import base_image, engine, environment, pending, places, recorded, repair, settings, toolchain
 from ops.errors import UserError
+from ops.explain import NeverMadeError
 from ops.hold import hold
 from ops.progress import say
 from ops.project import StackFile
@@ -56,9 +57,25 @@ class Stack:
             ) from None
 
     def export(self) -> dict[str, Any]:
-        """The recorded state."""
+        """The recorded state. Raises NeverMadeError when there is none."""
         exported: dict[str, Any] = json.loads(self.pulumi.capture("stack", "export", "--stack", self.name))
         return exported
+
+    def state(self) -> dict[str, Any]:
+        """The recorded state, made the first time: one start of the CLI where it is there already."""
+        try:
+            return self.export()
+        except NeverMadeError:
+            self.select()
+            return self.export()
+
+    def has_resources(self) -> bool:
+        """Whether an earlier `up` recorded anything."""
+        try:
+            exported = self.export()
+        except NeverMadeError:
+            return False
+        return any(found.get("type") != recorded.STACK for found in recorded.resources(exported))
 
     def run(self, *args: str, to: TextIO | None = None) -> str:
         """Streams a Pulumi command on this stack. A lock left by a run that is dead is cleared once."""
@@ -87,40 +104,45 @@ class Stack:
         ):
             yield
 
-    def settle(self) -> list[str]:
-        """Settles what an earlier run left undecided.
+    def heal(self) -> None:
+        """Settles what an interrupted run left undecided."""
+        if (engine := self.engine) is not None:
+            exported = json.dumps(self.state())
+            self._unlocked(lambda: pending.heal(self.pulumi, engine, exported))
 
-        Returns the flags that make the next run see what changed outside.
+    def repairs(self, *, accepted: Sequence[str] = ()) -> repair.Plan:
+        """What must be put right because the engine was changed behind our back.
 
-        Reading every object again at each run would double its time; one look at the list of containers
-        tells whether
-        that is needed.
+        accepted: lost data volumes that may be made again empty. Raises UserError when another one is lost.
         """
         if self.engine is None:
-            return []
-        exported = self.pulumi.capture("stack", "export", "--stack", self.name)
-        engine = self.engine
-        if self._unlocked(lambda: pending.heal(self.pulumi, engine, exported)):
-            return []
-        gone = status.gone(json.loads(exported), self.engine)
-        if gone:
-            say(f"changed behind our back: {', '.join(gone)}; reading the real state first")
-        return ["--refresh"] if gone else []
+            return repair.Plan()
+        return repair.plan(self.name, self.state(), self.engine, accepted=accepted)
+
+    def seen_outside(self) -> list[str]:
+        """The flags that make a preview see what `up` would put right; a refusal of `up` is told in words."""
+        try:
+            return list(self.repairs().flags)
+        except UserError as refusal:
+            say(f"up will refuse: {refusal.cause}\n  fix: {refusal.fix}")
+            return ["--refresh"]
 
 
-def open_stack(name: str, *, ready: bool = True) -> Stack:
+def open_stack(
+    name: str, *, ready: bool = True, program: bool = True, new_secrets: Sequence[str] = ()
+) -> Stack:
     """The stack by name, with the toolchain that works on it.
 
     ready: also make what a run needs: a Docker engine, the base image, the stack's state and its secrets.
+    program: the run asks the stack's program, which needs the secrets. new_secrets: those that may be made
+    anew although the stack has resources.
     """
     file = StackFile(name)
     if ready:
         settings.check(file)
     wanted = file.host
     found = toolchain.find()
-    docker = None
-    if wanted.kind != "ecs":
-        docker = engine.ensure(wanted) if ready else engine.existing(wanted)
+    docker = engine.existing(wanted) if wanted.kind != "ecs" else None
     host = docker.host if docker and docker.origin != engine.FROM_STACK else None
     variables = environment.variables(file, program=found, host=host)
     stack = Stack(
@@ -129,11 +151,16 @@ def open_stack(name: str, *, ready: bool = True) -> Stack:
         toolchain=found,
         engine=docker,
     )
-    if ready:
-        if docker is not None:
-            base_image.ensure(docker, file)
-        stack.select()
-        settings.ensure_secrets(stack.file, stack.pulumi)
+    if not ready:
+        return stack
+    if program and (refusal := settings.unset_secrets(file)):
+        stack.select()  # Pulumi sets secrets only of a stack that it knows.
+        raise refusal
+    if docker is not None:
+        stack = replace(stack, engine=engine.ensure(wanted))
+        base_image.ensure(docker, file)
+    if program:
+        settings.ensure_secrets(stack, renewed=new_secrets)
     return stack
 
 

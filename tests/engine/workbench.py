@@ -113,6 +113,11 @@ class Workbench:
         wanted = {"stack": self.name, "port": self.port, "command": command}
         (self.root / "wanted.json").write_text(json.dumps(wanted))
 
+    @property
+    def state(self) -> Path:
+        """The file with the recorded state."""
+        return Path(self.environment["XDG_DATA_HOME"]) / "berth/state/.pulumi/stacks/berth/dev.json"
+
     def start(self, *args: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Starts a verb in a session of its own."""
         return subprocess.Popen(

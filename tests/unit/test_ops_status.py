@@ -1,5 +1,6 @@
 """`./berth status` against what `docker inspect` says; skips, which `./berth test` counts as failures."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,10 @@ from typing import Any
 import pytest
 
 from ops.checks import skips
-from ops.status import Recorded, observe, recorded
+from ops.observed import observe
+from ops.recorded import Membership, Recorded, containers, data_volumes, doors, unmade
+from ops.repair import MADE_AGAIN, REPLACED, RESUMED, remedy_for
+from ops.status import Report
 
 NOW = datetime(2026, 1, 2, 3, 4, 15, tzinfo=UTC)
 WEB = Recorded(id="1", name="web-1", service="web", image="app:1", stays=True, starts=True)
@@ -69,8 +73,73 @@ def test_old_containers_that_wait_for_deletion_are_not_recorded_ones() -> None:
         {"type": kind, "urn": urn, "id": "0", "delete": True, "outputs": {"name": "web-0"}},
         {"type": "docker:index/network:Network", "urn": urn, "id": "n"},
     ]
-    assert recorded({"deployment": {"resources": resources}}) == [WEB]
-    assert recorded({"deployment": None}) == []
+    assert containers({"deployment": {"resources": resources}}) == [replace(WEB, urn=urn)]
+    assert containers({"deployment": None}) == []
+
+
+def test_a_container_belongs_on_its_networks_under_its_names() -> None:
+    web = replace(WEB, networks=(Membership(network="inner", aliases=frozenset({"web"})),))
+    attributes = inspected("running", health="healthy")
+    attributes["NetworkSettings"]["Networks"] = {"inner": {"NetworkID": "n1", "Aliases": ["web", "0123"]}}
+    assert observe(web, attributes, now=NOW).ok
+    by_id = replace(WEB, networks=(Membership(network="n1"),))
+    assert observe(by_id, attributes, now=NOW).ok
+    attributes["NetworkSettings"]["Networks"] = {"inner": {"NetworkID": "n1", "Aliases": ["0123"]}}
+    assert observe(web, attributes, now=NOW).problems == ("not known as web on network inner",)
+    attributes["NetworkSettings"]["Networks"] = {}
+    assert observe(web, attributes, now=NOW).problems == ("not on network inner",)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "remedy"),
+    [
+        (inspected("running", health="healthy"), None),
+        (inspected("running", health="starting"), None),
+        (inspected("running", health="unhealthy"), REPLACED),
+        (inspected("restarting"), REPLACED),
+        (inspected("paused"), RESUMED),
+        (inspected("exited"), MADE_AGAIN),
+        (None, MADE_AGAIN),
+    ],
+)
+def test_what_up_does_about_it(attributes: dict[str, Any] | None, remedy: str | None) -> None:
+    assert remedy_for(observe(WEB, attributes, now=NOW), stays=True, starts=True) == remedy
+
+
+def test_a_failed_job_is_not_run_again_by_itself() -> None:
+    assert remedy_for(observe(JOB, inspected("exited", code=1), now=NOW), stays=False, starts=True) is None
+
+
+def test_data_volumes_and_how_they_are_made_by_hand() -> None:
+    volume = {
+        "type": "docker:index/volume:Volume",
+        "id": "dev-data",
+        "outputs": {"driver": "local", "labels": [{"label": "berth.stack", "value": "dev"}]},
+    }
+    (found,) = data_volumes({"deployment": {"resources": [{**volume, "protect": True}, volume]}})
+    assert found.command == "docker volume create --driver local --label berth.stack=dev dev-data"
+
+
+def test_doors_ask_health_and_what_the_system_exports() -> None:
+    system = {"services": {}, "url": "http://127.0.0.1:80", "checks": ["/health", "/api/health"]}
+    stack = {"type": "pulumi:pulumi:Stack", "outputs": {"systems": {"gateway": system}}}
+    (door,) = doors({"deployment": {"resources": [stack]}})
+    assert door.paths == ("/health", "/api/health")
+    assert doors({"deployment": {"resources": [{"type": "pulumi:pulumi:Stack"}]}}) == []
+
+
+def test_an_up_that_ended_early_is_not_as_it_should_be() -> None:
+    service = {"containers": ["web-1"], "alias": "web", "port": 80}
+    stack = {"type": "pulumi:pulumi:Stack", "urn": "s", "outputs": {}}
+    exported = {"deployment": {"resources": [stack]}}
+    assert unmade(exported) == ["the last up ended before it was done: the stack exports nothing yet"]
+    stack["outputs"] = {"systems": {"gateway": {"services": {"web": service}}}}
+    assert unmade(exported) == ["web (web-1): not made yet"]
+    kind = "docker:index/container:Container"
+    made = {"type": kind, "urn": f"u::{kind}::web", "id": "1", "outputs": {"name": "web-1"}}
+    assert unmade({"deployment": {"resources": [stack, made]}}) == []
+    report = Report(name="dev", containers=(), answers=(), unmade=("web (web-1): not made yet",))
+    assert report.exit_code == 1
 
 
 def test_skips_are_found(tmp_path: Path) -> None:

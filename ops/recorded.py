@@ -1,0 +1,144 @@
+"""What a stack's state (`pulumi stack export`) records: its containers, data volumes and public doors."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stacks.outputs import StackOutputs
+
+CONTAINER = "docker:index/container:Container"
+VOLUME = "docker:index/volume:Volume"
+STACK = "pulumi:pulumi:Stack"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Membership:
+    """A network that a container joins, by name or id, and the names that others find it under there."""
+
+    network: str
+    aliases: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """A container as the stack's state has it.
+
+    stays: it runs until told to stop, unlike a one-shot job. starts: False for one that only carries files.
+    """
+
+    urn: str = ""
+    id: str
+    name: str
+    service: str
+    image: str
+    stays: bool
+    starts: bool
+    networks: tuple[Membership, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataVolume:
+    """A volume that outlives its containers (protected or retained), and how an empty one is made by hand."""
+
+    name: str
+    command: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """Where a system answers, and the paths to ask there."""
+
+    system: str
+    url: str
+    paths: tuple[str, ...]
+
+
+def resources(exported: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """The resources of a state, without those that only wait for their deletion."""
+    for resource in (exported.get("deployment") or {}).get("resources") or []:
+        if not resource.get("delete"):
+            yield resource
+
+
+def containers(exported: Mapping[str, Any]) -> list[Recorded]:
+    """The containers in a state, in a stable order."""
+    found = []
+    for resource in resources(exported):
+        if resource.get("type") != CONTAINER:
+            continue
+        outputs = resource.get("outputs") or {}
+        labels = {label["label"]: label["value"] for label in outputs.get("labels") or []}
+        # The inputs: a refresh writes into the outputs what is there, not what should be.
+        joined = (resource.get("inputs") or {}).get("networksAdvanced") or []
+        found.append(
+            Recorded(
+                urn=resource["urn"],
+                id=str(resource.get("id") or ""),
+                name=str(outputs.get("name") or ""),
+                service=labels.get("berth.service") or resource["urn"].rpartition("::")[2],
+                image=str(outputs.get("image") or ""),
+                stays=outputs.get("mustRun", True) is not False,
+                starts=outputs.get("start", True) is not False,
+                networks=tuple(
+                    Membership(
+                        network=str(network["name"]),
+                        aliases=frozenset(map(str, network.get("aliases") or [])),
+                    )
+                    for network in joined
+                ),
+            )
+        )
+    return sorted(found, key=lambda container: (container.service, container.name))
+
+
+def data_volumes(exported: Mapping[str, Any]) -> list[DataVolume]:
+    """The volumes that a plain destroy leaves alone: protected or retained."""
+    found = []
+    for resource in resources(exported):
+        if resource.get("type") != VOLUME or not (resource.get("protect") or resource.get("retainOnDelete")):
+            continue
+        outputs = resource.get("outputs") or {}
+        words = ["docker", "volume", "create", "--driver", str(outputs.get("driver") or "local")]
+        for label in outputs.get("labels") or []:
+            words += ["--label", f"{label['label']}={label['value']}"]
+        for key, value in (outputs.get("driverOpts") or {}).items():
+            words += ["--opt", f"{key}={value}"]
+        name = str(resource["id"])
+        found.append(DataVolume(name=name, command=shlex.join([*words, name])))
+    return sorted(found, key=lambda volume: volume.name)
+
+
+def doors(exported: Mapping[str, Any]) -> list[Door]:
+    """The public addresses that the stack exports; none where an `up` has not come that far."""
+    outputs = _outputs(exported)
+    return [
+        Door(system=name, url=system.url, paths=tuple(dict.fromkeys(["/health", *system.checks])))
+        for name, system in (outputs.systems if outputs else {}).items()
+        if system.url
+    ]
+
+
+def unmade(exported: Mapping[str, Any]) -> list[str]:
+    """What an `up` that ended early did not come to, a line each."""
+    outputs = _outputs(exported)
+    if outputs is None:
+        return ["the last up ended before it was done: the stack exports nothing yet"]
+    names = {container.name for container in containers(exported)}
+    return [
+        f"{service} ({container}): not made yet"
+        for system in outputs.systems.values()
+        for service, described in system.services.items()
+        for container in described.containers
+        if container not in names
+    ]
+
+
+def _outputs(exported: Mapping[str, Any]) -> StackOutputs | None:
+    stack = next((found for found in resources(exported) if found.get("type") == STACK), {})
+    try:
+        return StackOutputs.parse(stack.get("outputs") or {})
+    except (KeyError, TypeError):
+        return None

@@ -1,0 +1,106 @@
+"""What `up` must do beyond the stack's own changes, because the engine was changed behind its back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ops import observed, recorded
+from ops.engine import Engine
+from ops.errors import UserError
+from ops.progress import say
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """flags: for `pulumi up`. paused: ids of the containers that must go on first."""
+
+    flags: tuple[str, ...] = ()
+    paused: tuple[str, ...] = ()
+
+    def resume(self, engine: Engine | None) -> None:
+        """Lets paused containers go on."""
+        if engine is None or not self.paused:
+            return
+        client = engine.client()
+        try:
+            for id in self.paused:
+                client.containers.get(id).unpause()
+        finally:
+            client.close()
+
+
+def plan(name: str, exported: Mapping[str, Any], engine: Engine, *, accepted: Sequence[str] = ()) -> Plan:
+    """What the state and the engine together ask for.
+
+    accepted: the lost data volumes whose data the user gave up. Raises UserError for any other lost one.
+    """
+    client = engine.client()
+    try:
+        lost = observed.lost(client, recorded.data_volumes(exported))
+        seen = observed.look(client, recorded.containers(exported))
+    finally:
+        client.close()
+    _refuse(name, lost, accepted, engine.host)
+    # Reading every object again at each run would double its time; this one look tells whether it is needed.
+    refresh = bool(lost)
+    replaced: list[str] = []
+    paused: list[str] = []
+    said: list[str] = []
+    for container, found in seen:
+        remedy = remedy_for(found, stays=container.stays, starts=container.starts)
+        if remedy is None:
+            continue
+        said.append(f"{container.service} ({', '.join(found.problems)}) is {remedy}")
+        refresh = refresh or remedy == MADE_AGAIN
+        if remedy == REPLACED:
+            replaced += ["--replace", container.urn]
+        elif remedy == RESUMED:
+            paused.append(container.id)
+    if said:
+        say(f"changed behind our back: {'; '.join(said)}")
+    return Plan(flags=(*(["--refresh"] if refresh else []), *replaced), paused=tuple(paused))
+
+
+MADE_AGAIN = "made again"
+REPLACED = "replaced"
+RESUMED = "resumed"
+
+
+def remedy_for(found: observed.Observed, *, stays: bool, starts: bool) -> str | None:
+    """What helps a container; None when it is well, or when waiting is all that can be done."""
+    if found.ok:
+        return None
+    if found.state == "missing":
+        return MADE_AGAIN
+    if not (stays and starts):
+        return None
+    if found.state == "paused":
+        return RESUMED
+    if found.state == "running":
+        return None if found.problems == ("starting",) else REPLACED
+    return REPLACED if found.state == "restarting" else MADE_AGAIN
+
+
+def _refuse(name: str, lost: Sequence[recorded.DataVolume], accepted: Sequence[str], host: str) -> None:
+    names = [volume.name for volume in lost]
+    if unknown := [given for given in accepted if given not in names]:
+        raise UserError(
+            f"stack {name} misses no data volume {', '.join(unknown)} "
+            f"(missing: {', '.join(names) or 'none'})",
+            fix="leave --accept-data-loss away, or give it the name of a missing volume",
+        )
+    missing = [volume for volume in lost if volume.name not in accepted]
+    if missing:
+        words = ", ".join(volume.name for volume in missing)
+        flags = " ".join(f"--accept-data-loss {volume.name}" for volume in missing)
+        restore = "; ".join(f"`{volume.command}`" for volume in missing)
+        raise UserError(
+            f"stack {name} keeps data in volume(s) that the Docker engine at {host} no longer has: {words}; "
+            "nothing was changed",
+            fix=f"restore from a backup ({restore}, then fill it), or choose the engine that has it; to "
+            f"go on with an empty one: ./berth up -s {name} {flags}",
+        )
+    for volume in lost:
+        say(f"the data of volume {volume.name} is given up, as you said; an empty one is made")

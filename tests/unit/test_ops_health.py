@@ -1,0 +1,57 @@
+"""What the public addresses answer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+
+from ops.health import ask, complaint
+from ops.recorded import Door
+
+
+class _Answers(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/health" else 404)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    server = HTTPServer(("127.0.0.1", 0), _Answers)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_every_path_is_asked_and_named(server: str) -> None:
+    door = Door(system="gateway", url=f"{server}/", paths=("/health", "/behind"))
+    good, bad = ask(door)
+    assert good.ok and good.url == f"{server}/health"
+    assert (bad.url, bad.problem) == (f"{server}/behind", "HTTP 404")
+
+
+def test_an_address_where_nobody_listens() -> None:
+    (answer,) = ask(Door(system="gateway", url="http://127.0.0.1:1", paths=("/health",)))
+    assert answer.problem and "refused" in answer.problem
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"status": "degraded", "config": "rejected"}', "configuration was rejected"),
+        (b'{"status": "degraded"}', "status 'degraded'"),
+        (b'{"status": "ok", "config": "current"}', None),
+        (b"ok\n", None),
+        (b"[]", None),
+    ],
+)
+def test_an_answer_that_complains_is_no_good_one(body: bytes, words: str | None) -> None:
+    said = complaint(body)
+    assert said is None if words is None else words in str(said)
