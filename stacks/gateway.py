@@ -116,6 +116,10 @@ class Gateway(Component):
                 publish=(PublishedPort(container=8010, host=gateway.port, address=gateway.address),)
             ),
             config=ConfigFiles(target=CONFIG, files=(services,), reload="in place"),
+            env=(
+                EnvVar(name="GATEWAY_CONNECTIONS", value=str(gateway.connections)),
+                EnvVar(name="GATEWAY_CONNECTIONS_PER_CLIENT", value=str(gateway.connections_per_client)),
+            ),
             scrape=Scrape(port=9010),
             after=after,
         )

@@ -37,6 +37,10 @@ class GatewayService(_Sized):
     memory: Memory = Memory("256MiB")
     timeout: Timeout = Duration("30s")
     """How long the processor may be silent."""
+    connections: Annotated[int, Field(ge=1, le=20_000)] = 2000
+    """Of clients, at once; more are answered with 503."""
+    connections_per_client: Annotated[int, Field(ge=1, le=20_000)] = 500
+    """At once from one address. Where Docker's proxy stands before it, all clients have one."""
     routes: Routes = ROUTES
 
     def claim(self) -> PortClaim:

@@ -13,6 +13,7 @@ from prometheus_client import start_http_server
 
 from . import upstream
 from .config import ConfigError
+from .door import Door, Limits
 from .server import Gateway, log
 
 
@@ -29,10 +30,16 @@ async def serve() -> int:
     """Runs until SIGTERM or SIGINT, then lets running requests end."""
     port = int(number("GATEWAY_PORT", 8010))
     metrics_port = int(number("GATEWAY_METRICS_PORT", 9010))
+    limits = Limits(
+        head=number("GATEWAY_HEAD_TIMEOUT", Limits.head),
+        body=number("GATEWAY_BODY_TIMEOUT", Limits.body),
+        connections=int(number("GATEWAY_CONNECTIONS", Limits.connections)),
+        per_client=int(number("GATEWAY_CONNECTIONS_PER_CLIENT", Limits.per_client)),
+    )
     drain, grace = number("GATEWAY_DRAIN", 0), number("GATEWAY_STOP_GRACE", 8)
     upstream.more_threads()
     try:
-        gateway = Gateway(Path(os.environ.get("GATEWAY_CONFIG", "/app/config/services.yaml")))
+        gateway = Gateway(Path(os.environ.get("GATEWAY_CONFIG", "/app/config/services.yaml")), limits)
     except ConfigError as error:
         log("config-rejected", severity="error", error=str(error))
         return 1
@@ -41,7 +48,7 @@ async def serve() -> int:
         asyncio.get_running_loop().add_signal_handler(number_, stop.set)
     if metrics_port:
         start_http_server(metrics_port)
-    runner = web.ServerRunner(web.Server(gateway.handle, access_log=None), shutdown_timeout=grace)
+    runner = web.ServerRunner(Door(gateway.handle, limits, gateway.speaks_for_many), shutdown_timeout=grace)
     await runner.setup()
     await web.TCPSite(runner, os.environ.get("GATEWAY_HOST", "0.0.0.0"), port, backlog=1024).start()  # noqa: S104
     watch = asyncio.create_task(gateway.watch())

@@ -12,6 +12,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from . import upstream
+from .door import Limits
 from .headers import closes, end_to_end
 from .metrics import RETRIES
 from .routing import Match, Table
@@ -50,13 +51,15 @@ class Body:
 
     request: web.BaseRequest
     limit: int
+    patience: Limits
+    waited: float = 0.0
     taken: int = 0
     refused: RefusalError | None = None
     gone: bool = False
 
     async def chunks(self) -> AsyncIterator[bytes]:
         try:
-            async for chunk in self.request.content.iter_any():
+            while chunk := await self._next():
                 self.taken += len(chunk)
                 if self.taken > self.limit:
                     self.refused = RefusalError(413, f"the body is larger than {self.limit} bytes")
@@ -68,13 +71,28 @@ class Body:
             self.gone = True
             raise
 
+    async def _next(self) -> bytes:
+        """What came; empty at the end. Only waiting counts: a service that takes its time costs nobody's."""
+        clock = asyncio.get_running_loop().time
+        started = clock()
+        left = self.patience.body + self.taken / self.patience.body_rate - self.waited
+        try:
+            async with asyncio.timeout(max(left, 0)):
+                return await self.request.content.readany()
+        except TimeoutError:
+            self.refused = RefusalError(408, "the body comes too slowly")
+            raise self.refused from None
+        finally:
+            self.waited += clock() - started
+
 
 class Proxy:
     """Forwards matched requests."""
 
-    def __init__(self, session: aiohttp.ClientSession, resolver: upstream.Resolver) -> None:
+    def __init__(self, session: aiohttp.ClientSession, resolver: upstream.Resolver, limits: Limits) -> None:
         self._session = session
         self._resolver = resolver
+        self._limits = limits
         self.stopping = False
 
     async def forward(
@@ -85,7 +103,7 @@ class Proxy:
         if (request.content_length or 0) > service.max_body:
             raise RefusalError(413, f"the body is larger than {service.max_body} bytes")
         url = URL(service.root + match.path + (f"?{query}" if query else ""), encoded=True)
-        body = Body(request, service.max_body)
+        body = Body(request, service.max_body, self._limits)
         async with await self._send(request, url, headers, body, service.timeout, service.name) as answer:
             address = upstream.peer.get()
             if address and url.host and closes(answer.headers):
@@ -154,12 +172,17 @@ class Proxy:
             await response.prepare(request)
             async for chunk in answer.content.iter_any():
                 try:
-                    await response.write(chunk)
+                    async with asyncio.timeout(self._limits.stall):
+                        await response.write(chunk)
+                except TimeoutError:
+                    raise
                 except (OSError, aiohttp.ClientError) as error:
                     raise ClientGoneError from error
-            await response.write_eof()
+            async with asyncio.timeout(self._limits.stall):
+                await response.write_eof()
         except (TimeoutError, *BROKEN) as error:
-            # The status is out; only a broken connection tells the client that the body is not whole.
+            # The status is out, or the client does not take the answer: only a broken connection tells that
+            # the body is not whole.
             if request.transport is not None:
                 request.transport.abort()
             raise ClientGoneError from error

@@ -16,6 +16,7 @@ from typing import Any
 from aiohttp import web
 
 from . import config, headers, metrics, upstream
+from .door import Limits
 from .proxy import ClientGoneError, Proxy, RefusalError
 from .routing import BadPathError, NoRouteError, Table, WrongMethodError
 
@@ -42,7 +43,7 @@ def error_response(status: int, error: str, request_id: str, extra: dict[str, st
 class Gateway:
     """Holds the table in force and answers requests. Raises ConfigError when the first file is invalid."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, limits: Limits | None = None) -> None:
         self._path = path
         self._seen: bytes | None = config.read(path)
         self.table = Table(config.parse(self._seen))
@@ -50,7 +51,7 @@ class Gateway:
         metrics.CONFIG_VALID.set(1)
         self._resolver = upstream.Resolver()
         self._session = upstream.session(self._resolver)
-        self._proxy = Proxy(self._session, self._resolver)
+        self._proxy = Proxy(self._session, self._resolver, limits or Limits())
 
     def stop(self) -> None:
         """From now on every answer ends its connection: whoever balances over gateways learns of the end."""
@@ -85,8 +86,16 @@ class Gateway:
                 self._seen = None
         metrics.CONFIG_VALID.set(self.rejected is None)
 
+    def speaks_for_many(self, address: str) -> bool:
+        """Whether the address is that of a proxy which the file trusts."""
+        return headers.is_trusted(address, self.table.config.trusted_proxies)
+
     def health(self) -> web.Response:
-        """The gateway's own state; why a file was rejected is for the log, not for the public."""
+        """The gateway's own state; why a file was rejected is for the log, not for the public.
+
+        Looks at the file first: who has just changed it must not be told that all is well with the last one.
+        """
+        self.reload()
         return web.json_response(
             {
                 "status": "ok" if self.rejected is None else "degraded",
