@@ -73,6 +73,13 @@ class Files(Component):
             must_run=False,
             restart="no",
             network_mode="none",
+            # As narrow as a service, for the same case.
+            user="10001:10001",
+            capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"]),
+            security_opts=["no-new-privileges"],
+            cpus="0.1",
+            memory=16,
+            memory_swap=16,
             log_driver="json-file",
             log_opts={"max-file": "1", "max-size": "1m"},
             labels=[docker.ContainerLabelArgs(label=k, value=v) for k, v in labels.items()],

@@ -101,6 +101,8 @@ def test_stop_first_gives_up_what_only_one_can_hold() -> None:
         lambda: EnvVar(name="1A", value="x"),
         lambda: EnvVar(name="A=B", value="x"),
         lambda: Bind(source="/var/run/docker.sock", target="/sock"),
+        lambda: Bind(source="/run/../etc/", target="/etc"),
+        lambda: Bind(source="/usr/local", target="/x", read_only=False),
         lambda: Bind(source="relative", target="/x"),
         lambda: ConfigFile(name="../escape", text=""),
         lambda: Limits(memory=Memory("64MiB"), reserved_memory=Memory("65MiB")),
@@ -175,6 +177,16 @@ def test_secrets_travel_as_files_and_never_in_the_environment() -> None:
     assert found["app-1"].inputs["volumes"] == [{"fromContainer": "app-secrets-carrier-0000000:ro"}]
     assert found["app-secrets-carrier"].inputs["uploads"] == SECRET
     assert "hunter2" not in repr(found)
+
+
+def test_a_carrier_is_as_narrow_as_a_service() -> None:
+    found = made(lambda: service(fields={"secrets": (SecretFile(name="db"),)}, secrets={"db": "x"}))
+    carrier, container = found["app-secrets-carrier"].inputs, found["app-1"].inputs
+    for same in ("capabilities", "securityOpts", "user"):
+        assert carrier[same] == container[same], same
+    assert carrier["memory"] == carrier["memorySwap"] == 16
+    assert carrier["cpus"] == "0.1"
+    assert carrier["start"] is False and "healthcheck" not in carrier
 
 
 @pytest.mark.parametrize("given", [{}, {"other": "x"}, {"db": "x", "other": "x"}])
