@@ -18,7 +18,9 @@ import docker
 import grpc
 import pytest
 
+from offline.docker import values
 from offline.docker.check import without_marks
+from offline.stubs import provider_pb2
 from tests.docker.engines import start_engine
 from tests.docker.images import ensure_busybox
 from tests.docker.plugin import CheckFailed, Made, PluginClient
@@ -251,6 +253,28 @@ def test_cancel_ends_the_wait_and_removes_the_container(plugin, failing, base) -
     started = time.monotonic()
     text = failing(**base, healthcheck={"tests": ["CMD", "sleep", "30"], "interval": "9s"}, wait=True)
     assert "cancelled" in text and time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize("waits", [True, False], ids=["waits until healthy", "has begun to start"])
+def test_a_container_that_an_engine_did_not_live_to_hear_of_is_removed(plugin, client, base, waits) -> None:
+    probe = {"tests": ["CMD", "sleep", "30"], "interval": "9s"}
+    inputs = plugin.check(TOKEN, base | ({"healthcheck": probe, "wait": True} if waits else {}))
+    urn = f"urn:pulumi:test::berth::{TOKEN}::test"
+    request = provider_pb2.CreateRequest(type=TOKEN, urn=urn, properties=values.encode(inputs))
+    call = plugin.stub.Create.future(request)
+
+    def there() -> bool:
+        return bool(client.api.containers(all=True, filters={"name": f"^/{inputs['name']}$"}))
+
+    def until(wanted: bool) -> None:
+        deadline = time.monotonic() + 20
+        while there() is not wanted:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+
+    until(True)
+    call.cancel()
+    until(False)
 
 
 def test_a_taken_port_names_the_process(failing, base) -> None:
