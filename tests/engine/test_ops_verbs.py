@@ -8,6 +8,7 @@ import secrets
 import signal
 import subprocess
 import tempfile
+import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ import pytest
 from ops import engine
 from tests.docker.engines import in_namespace, start_engine
 from tests.docker.images import busybox_image, ensure_busybox  # noqa: F401
-from tests.engine.workbench import Workbench, children, kill, wait_for
+from tests.engine.workbench import Workbench, children, free_port, kill, wait_for
 
 pytestmark = [pytest.mark.engine, pytest.mark.docker, pytest.mark.usefixtures("busybox_image")]
 
@@ -73,7 +74,9 @@ def test_from_nothing_to_reachable_and_back(bench: Workbench, client: docker.Doc
     assert plain.returncode == 0, plain.stdout + plain.stderr
     json.loads(bench.ok("preview", "--json"))
 
+    began = time.monotonic()
     assert "was not confirmed" in bench.fails("destroy")
+    assert time.monotonic() - began < 2
     destroyed = bench.run("destroy", "--yes")
     assert destroyed.returncode == 0, destroyed.stdout + destroyed.stderr
     assert f"kept: the data volume(s) {bench.name}-data" in destroyed.stderr
@@ -99,6 +102,72 @@ def test_container_removed_behind_our_back_is_seen_and_repaired(
     assert bench.run("status").returncode == 0
 
 
+def test_preview_shows_what_up_repairs(bench: Workbench, client: docker.DockerClient) -> None:
+    bench.ok("up")
+    bench.ok("preview", "--expect-no-changes")
+    bench.containers(client)[0].remove(force=True)
+    before = bench.state.read_bytes()
+    assert "create" in bench.ok("preview")
+    assert "no changes were expected" in bench.fails("preview", "--expect-no-changes")
+    assert bench.state.read_bytes() == before
+
+
+def test_secret_that_only_the_user_can_set(bench: Workbench, client: docker.DockerClient) -> None:
+    """The way that the refusal itself names, from nothing."""
+    bench.file.write_text(bench.file.read_text().replace("  berth:generate_secrets: true\n", ""))
+    assert "never been brought up" in bench.fails("status", code=3)
+    for verb in ("setup", "preview", "up"):
+        said = bench.fails(verb)
+        assert "Pulumi.dev.yaml is valid, but lacks" in said
+    assert "lacks what only you can set" in bench.run("doctor").stdout
+    fix = said.splitlines()[-1].replace("./berth", '"$PYTHON" -m ops')
+    done = subprocess.run(
+        ["sh", "-c", f"printf %s a-long-enough-value | {{ {fix}; }}"],
+        env={**bench.environment, "PYTHON": str(bench.root / ".venv" / "bin" / "python")},
+        cwd=bench.root,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    bench.ok("up")
+
+
+def test_env_alone_makes_a_stack_that_pulumi_knows(bench: Workbench) -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'eval "$("$PYTHON" -m ops env)" && exec pulumi stack ls --json'],
+        env={**bench.environment, "PYTHON": str(bench.root / ".venv" / "bin" / "python")},
+        cwd=bench.root,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and '"dev"' in done.stdout, done.stdout + done.stderr
+
+
+def test_policies_stop_preview_and_up(bench: Workbench, client: docker.DockerClient) -> None:
+    program = bench.root / "__main__.py"
+    text = program.read_text().replace(
+        'external=wanted["port"], ip="127.0.0.1"', 'external=5432, ip="0.0.0.0"'
+    )
+    program.write_text(text)
+    for verb in ("preview", "up"):
+        said = bench.fails(verb)
+        assert f"a policy stopped `{verb}`" in said
+        assert "container web" in said.lower() or ": web" in said
+        assert "5432" in said
+    assert bench.containers(client) == []
+
+
+def test_an_address_that_does_not_answer_ends_up(bench: Workbench, client: docker.DockerClient) -> None:
+    """The container is healthy; what the stack gives out as its address is another port."""
+    program = bench.root / "__main__.py"
+    closed = program.read_text().replace("""{wanted['port']}\"""", f'{free_port()}"')
+    program.write_text(closed)
+    said = bench.fails("up")
+    assert "/health" in said and "no answer" in said
+    assert running(bench, client)
+    assert bench.run("status").returncode == 1
+
+
 def test_two_ups_at_once(bench: Workbench, client: docker.DockerClient) -> None:
     bench.want(ready=False)
     first = bench.start("up")
@@ -120,6 +189,7 @@ def test_interrupt_during_create_leaves_nothing_half_made(
     assert up.returncode == 130, err
     assert "interrupted; what was finished is recorded" in err and "fix: ./berth up" in err
     assert bench.containers(client) == []
+    assert "nothing running" in bench.fails("status", code=3)
     wait_for(
         lambda: not any(Path(f"/proc/{pid}").exists() for pid in below),
         what="all processes ended",
