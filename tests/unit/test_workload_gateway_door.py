@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import json
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -175,6 +177,26 @@ def test_too_many_connections_are_refused_and_places_come_back(tmp_path: Path, l
         assert await status_of(again) == 200
 
     with_door(tmp_path, limits, ask)
+
+
+def test_refusals_leave_no_errors_behind(tmp_path: Path) -> None:
+    errors: list[dict[str, Any]] = []
+
+    async def ask(connect: Callable[[], Awaitable[Stream]]) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+        inside = await connect()
+        for _ in range(20):
+            reader, writer = await connect()
+            writer.write(GET)
+            with contextlib.suppress(ConnectionError):
+                await asyncio.wait_for(reader.read(), 5)
+            writer.close()
+        inside[1].close()
+        await asyncio.sleep(0.05)
+        gc.collect()
+
+    with_door(tmp_path, Limits(connections=1), ask)
+    assert errors == []
 
 
 def test_a_trusted_proxy_speaks_for_many(tmp_path: Path) -> None:

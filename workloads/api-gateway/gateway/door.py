@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections import Counter
 from collections.abc import Callable
@@ -36,6 +37,13 @@ class Limits:
     """At once from one address. Half a company may share one, and behind Docker's proxy everyone does."""
 
 
+def refuse(transport: asyncio.Transport) -> None:
+    """Says why, and closes."""
+    if not transport.is_closing():
+        transport.write(FULL)
+        transport.close()
+
+
 class Door(web.Server):
     """Counts connections, and refuses those over the limits before anything of theirs is read.
 
@@ -57,8 +65,9 @@ class Door(web.Server):
         full = len(self._clients) >= self._limits.connections
         if full or (self._counts[client] >= self._limits.per_client and not self._exempt(client)):
             REFUSED.labels("total" if full else "client").inc()
-            transport.write(FULL)
-            transport.close()
+            transport.pause_reading()
+            # Later: aiohttp starts its own task for the connection first, and fails when that is lost before.
+            self._loop.call_later(0, refuse, transport)
             return
         # Also ends a connection that was closed here and whose last bytes nobody takes.
         transport.get_extra_info("socket").setsockopt(
