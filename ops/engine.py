@@ -57,8 +57,16 @@ class Engine:
             # The plugin's connection: it knows ssh options, and what one can reach the other can.
             client.api = Connection(config).api
         except ResourceError as error:
-            raise UserError(error.cause, fix=error.fix or ways_out(self.host)) from None
+            if (reason := _known(error.cause)) is None:
+                raise UserError(error.cause, fix=error.fix or ways_out(self.host)) from None
+            raise self.silent(reason) from None
         return client
+
+    def silent(self, reason: str) -> UserError:
+        """The error for an engine that does not answer: the same words from every verb."""
+        return UserError(
+            f"no Docker engine answers at {self.host} ({self.origin}): {reason}", fix=ways_out(self.host)
+        )
 
     def stop(self) -> None:
         """Stops the engine if this command started it; else does nothing."""
@@ -129,16 +137,20 @@ def answers(engine: Engine) -> str | None:
 
 
 def _reason(error: BaseException) -> str:
-    text = str(error)
+    return _known(str(error)) or str(error).splitlines()[0]
+
+
+def _known(text: str) -> str | None:
+    """The usual causes in our words, also where the text has them in these words already."""
     for sign, reason in {
         "Permission denied": "permission denied: you are not in the `docker` group",
         "No such file": "its socket does not exist",
         "Connection refused": "connection refused: no engine listens there",
         "timed out": "it does not answer in time",
     }.items():
-        if sign in text:
+        if sign in text or reason in text:
             return reason
-    return text.splitlines()[0]
+    return None
 
 
 def ways_out(host: str) -> str:
@@ -164,10 +176,7 @@ def reachable(wanted: WantedHost = HERE) -> Engine:
     """The engine, which answers. Raises UserError when it does not."""
     engine = existing(wanted)
     if (reason := answers(engine)) is not None:
-        raise UserError(
-            f"no Docker engine answers at {engine.host} ({engine.origin}): {reason}",
-            fix=ways_out(engine.host),
-        )
+        raise engine.silent(reason)
     return engine
 
 
