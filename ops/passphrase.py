@@ -33,8 +33,8 @@ def variables(stack: StackFile, *, create: bool) -> dict[str, str]:
             raise UserError(
                 f"{stack.path.name} is encrypted with a passphrase that is not on this machine",
                 fix=f"set PULUMI_CONFIG_PASSPHRASE(_FILE), or copy the passphrase to {path} (mode 0600); "
-                "when it is lost, "
-                f"remove `encryptionsalt` and the `secure:` values from {stack.path.name}",
+                "look for it in your backup: the recorded state is encrypted with it as well, so removing "
+                f"lines from {stack.path.name} does not help",
             )
         if create:
             _generate(path)
