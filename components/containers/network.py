@@ -65,7 +65,8 @@ class ExistingNetwork:
         try:
             found = docker.get_network(name=name, opts=pulumi.InvokeOptions(provider=provider))
         except Exception as error:
-            cause = str(error).partition("\n  fix:")[0]  # The plugin's own advice is a more general one.
+            # The plugin's own words, without the engine's before them and the more general advice after.
+            cause = str(error).rpartition("returned an error: ")[2].partition("\n  fix:")[0]
             raise pulumi.RunError(
                 f"network {name!r} cannot be joined: {cause}\n"
                 "  fix: run `up` in the stack that owns it first, or correct the name"

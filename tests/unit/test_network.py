@@ -13,7 +13,9 @@ from components.containers.network import ExistingNetwork
 
 def test_a_network_that_is_not_there_is_told_with_one_fix(monkeypatch: pytest.MonkeyPatch) -> None:
     def get_network(**_: Any) -> None:
-        raise Exception("there is no network 'door'\n  fix: see `docker network ls`")
+        raise Exception(
+            "invocation returned an error: there is no network 'door'\n  fix: see `docker network ls`"
+        )
 
     monkeypatch.setattr(docker, "get_network", get_network)
     with pytest.raises(pulumi.RunError) as error:
