@@ -104,25 +104,28 @@ class Stack:
         ):
             yield
 
-    def heal(self) -> None:
-        """Settles what an interrupted run left undecided."""
+    def heal(self) -> dict[str, Any]:
+        """Settles what an interrupted run left undecided. Returns the state, which is read once at best."""
+        exported = self.state()
         if (engine := self.engine) is not None:
-            exported = json.dumps(self.state())
-            self._unlocked(lambda: pending.heal(self.pulumi, engine, exported))
+            text = json.dumps(exported)
+            if self._unlocked(lambda: pending.heal(self.pulumi, engine, text)):
+                return self.export()
+        return exported
 
-    def repairs(self, *, accepted: Sequence[str] = ()) -> repair.Plan:
+    def repairs(self, exported: dict[str, Any], *, accepted: Sequence[str] = ()) -> repair.Plan:
         """What must be put right because the engine was changed behind our back.
 
         accepted: lost data volumes that may be made again empty. Raises UserError when another one is lost.
         """
         if self.engine is None:
             return repair.Plan()
-        return repair.plan(self.name, self.state(), self.engine, accepted=accepted)
+        return repair.plan(self.name, exported, self.engine, accepted=accepted)
 
     def seen_outside(self) -> list[str]:
         """The flags that make a preview see what `up` would put right; a refusal of `up` is told in words."""
         try:
-            return list(self.repairs().flags)
+            return list(self.repairs(self.state()).flags)
         except UserError as refusal:
             say(f"up will refuse: {refusal.cause}\n  fix: {refusal.fix}")
             return ["--refresh"]
