@@ -34,9 +34,15 @@ class Volume(Resource):
     def create(self, ctx: Context, inputs: Inputs) -> tuple[str, State]:
         api = ctx.engine.api
         name = inputs["name"]
-        # Creating a volume that exists succeeds and changes nothing, so two owners would share, and remove,
-        # one's data.
         if (other := _inspect(api, name)) is not None:
+            if _was_ours(_state(other), inputs):
+                # Its stack has lost its state, not its data: only taking it up again keeps both together.
+                ctx.warn(
+                    f"volume '{name}' is on the host already, with this stack's labels: its data is used again"
+                )
+                return name, _state(other)
+            # Creating a volume that exists succeeds and changes nothing, so two owners would share, and
+            # remove, one's data.
             raise taken(ctx, self.type, name, id=name, labels=other.get("Labels"))
         made = api.create_volume(
             name,
@@ -74,6 +80,17 @@ class Volume(Resource):
                     raise ResourceError("cancelled while a container still used the volume") from error
             else:
                 return
+
+
+def _was_ours(found: State, inputs: Inputs) -> bool:
+    """Whether a volume is as this resource would make it, labels that tell its owner included."""
+    labels = to_docker(inputs.get("labels"))
+    return (
+        "berth.stack" in labels
+        and to_docker(found["labels"]) == labels
+        and found["driver"] == (inputs.get("driver") or "local")
+        and found["driverOpts"] == (inputs.get("driverOpts") or {})
+    )
 
 
 def _state(found: Mapping[str, Any]) -> State:

@@ -57,6 +57,17 @@ def test_a_volume_that_exists_is_not_taken_over(plugin, prefix, client) -> None:
         client.volumes.get(prefix).remove()
 
 
+def test_a_volume_of_a_stack_that_lost_its_state_is_used_again(plugin, made, prefix, client) -> None:
+    labels = {"berth.service": "db", "berth.stack": prefix, "berth.system": "shop"}
+    inputs = {"name": f"{prefix}-data", "labels": [{"label": k, "value": v} for k, v in labels.items()]}
+    client.volumes.create(f"{prefix}-data", labels=labels)
+    volume = made(**inputs)
+    assert volume.id == f"{prefix}-data" and not plugin.diff(volume, inputs)
+    other = [{"label": "berth.stack", "value": f"{prefix}-other"}]
+    with pytest.raises(grpc.RpcError, match=f"belongs to stack {prefix} of berth"):
+        plugin.create(TOKEN, inputs | {"labels": other}, name=prefix)
+
+
 def test_import(plugin, prefix, client) -> None:
     client.volumes.create(prefix, labels={"x": "y"})
     try:
