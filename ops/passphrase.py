@@ -33,8 +33,8 @@ def variables(stack: StackFile, *, create: bool) -> dict[str, str]:
             raise UserError(
                 f"{stack.path.name} is encrypted with a passphrase that is not on this machine",
                 fix=f"set PULUMI_CONFIG_PASSPHRASE(_FILE), or copy the passphrase to {path} (mode 0600); "
-                "look for it in your backup: the recorded state is encrypted with it as well. If it is lost for "
-                "good, README.md (When it fails, passphrase lost) says how to start over with the data kept",
+                "look for it in your backup: the recorded state is encrypted with it as well. If it is lost "
+                "for good, README.md (Passphrase lost) says how to start over with the data kept",
             )
         if create:
             _generate(path)

@@ -37,9 +37,7 @@ class Volume(Resource):
         if (other := _inspect(api, name)) is not None:
             if _was_ours(_state(other), inputs):
                 # Its stack has lost its state, not its data: only taking it up again keeps both together.
-                ctx.warn(
-                    f"volume '{name}' is on the host already, with this stack's labels: its data is used again"
-                )
+                ctx.warn(f"volume '{name}' exists, with this stack's labels: its data is used again")
                 return name, _state(other)
             # Creating a volume that exists succeeds and changes nothing, so two owners would share, and
             # remove, one's data.

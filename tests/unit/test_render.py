@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from components.units import Duration
 from stacks.gateway_files import app_yaml, result_url, services_yaml
-from stacks.gateway_settings import ROUTES, GatewayService, ProcessorService, Route
+from stacks.gateway_routes import ROUTES, Route
+from stacks.gateway_settings import GatewayService, ProcessorService
 
-SEGMENT = st.from_regex(r"[A-Za-z0-9._~-]{1,12}", fullmatch=True)
+SEGMENT = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,11}", fullmatch=True)
 METHOD = st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE"])
 
 
@@ -22,7 +23,7 @@ def routes(draw: Any) -> tuple[Route, ...]:
     paths = draw(st.lists(st.lists(SEGMENT, min_size=1, max_size=3), min_size=1, max_size=4, unique_by=tuple))
     made = []
     for path in paths:
-        text = "/" + "/".join(path)
+        text = "/api/" + "/".join(path)
         if draw(st.booleans()):
             made.append(Route(method=draw(METHOD), path=f"{text}/{{id}}", target=f"/{draw(SEGMENT)}/{{id}}"))
         else:
