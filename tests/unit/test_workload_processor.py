@@ -178,6 +178,7 @@ def test_silence_has_no_level() -> None:
         encoded(np.zeros(10), subtype="ULAW").getvalue(),
         encoded(np.array([0.0, math.nan]), subtype="FLOAT").getvalue(),
     ],
+    ids=["nothing", "four bytes", "no chunk", "no sample", "not a WAV", "not PCM", "not a number"],
 )
 def test_what_cannot_be_analysed_is_refused(content: bytes) -> None:
     with pytest.raises(wav.WavError):
