@@ -47,8 +47,9 @@ def run(arguments: Sequence[str]) -> int:
         if with_engine:
             provide_programs()
             started = engine.ensure()
-        # Both parts always run: one report of all that fails.
-        if not all([pytest(part) for part in ([arguments] if arguments else [FAST, SLOW])]):
+        # Every part runs, also after one that fails.
+        passed = [pytest(part) for part in ([arguments] if arguments else [FAST, SLOW])]
+        if not all(passed):
             failed.append("pytest")
     finally:
         if started is not None:
