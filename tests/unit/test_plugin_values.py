@@ -25,7 +25,7 @@ VALUES = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(KEYS, inner, max_size=4)
-        | inner.filter(lambda value: not isinstance(value, Secret)).map(Secret)
+        | inner.map(lambda value: value if isinstance(value, Secret) else Secret(value))
     ),
     max_leaves=12,
 )
