@@ -96,7 +96,7 @@ def up(
     opened = open_stack(stack, new_secrets=new_secret or ())
     to = sys.stderr if json_ else sys.stdout
     with opened.alone("up"):
-        plan = opened.repairs(opened.heal(), accepted=accept_data_loss or ())
+        plan = opened.settle(accepted=accept_data_loss or ())
         ask = not yes and stack != DEV and sys.stdin.isatty()
         if ask:
             opened.run("preview", *plan.flags, to=to)

@@ -104,9 +104,19 @@ class Stack:
         ):
             yield
 
-    def heal(self) -> dict[str, Any]:
-        """Settles what an interrupted run left undecided. Returns the state, which is read once at best."""
-        exported = self.state()
+    def settle(self, *, accepted: Sequence[str] = ()) -> repair.Plan:
+        """Heals, and says what must be put right then; `accepted` as in `repairs`.
+
+        Lost data is looked for first: healing reads the real state, and so forgets what is gone.
+        """
+        before = self.state()
+        plan = self.repairs(before, accepted=accepted)
+        after = self.heal(before)
+        return plan if after is before else self.repairs(after)
+
+    def heal(self, exported: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Settles what an interrupted run left undecided. Returns the state; reads it once at best."""
+        exported = self.state() if exported is None else exported
         if (engine := self.engine) is not None:
             text = json.dumps(exported)
             if self._unlocked(lambda: pending.heal(self.pulumi, engine, text)):

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
@@ -14,6 +15,7 @@ from offline.docker.taken import taken
 
 _REMOVAL_SECONDS: Final = 30.0  # how long the official provider waits for a container to let go
 _POLL: Final = 0.5
+ADOPT: Final = "BERTH_ADOPT_VOLUMES"  # names, separated by commas
 
 
 class Volume(Resource):
@@ -35,10 +37,13 @@ class Volume(Resource):
         api = ctx.engine.api
         name = inputs["name"]
         if (other := _inspect(api, name)) is not None:
-            if _was_ours(_state(other), inputs):
-                # Its stack has lost its state, not its data: only taking it up again keeps both together.
-                ctx.warn(f"volume '{name}' exists, with this stack's labels: its data is used again")
-                return name, _state(other)
+            if _adopted(name):
+                if _was_ours(_state(other), inputs):
+                    return name, _state(other)
+                raise ResourceError(
+                    f"volume '{name}' is not as this stack makes it, so it is not adopted",
+                    fix=f"compare its driver, options and labels: docker volume inspect {name}",
+                )
             # Creating a volume that exists succeeds and changes nothing, so two owners would share, and
             # remove, one's data.
             raise taken(ctx, self.type, name, id=name, labels=other.get("Labels"))
@@ -49,6 +54,11 @@ class Volume(Resource):
             labels=to_docker(inputs.get("labels")) or None,
         )
         return made["Name"], _state(made)
+
+    def undo(self, ctx: Context, id: str, state: State) -> None:
+        """Take back a creation; what was adopted was there before, with its data."""
+        if not _adopted(id):
+            self.delete(ctx, id, state)
 
     def read(self, ctx: Context, id: str, inputs: Inputs, state: State) -> tuple[str, Inputs, State] | None:
         found = _inspect(ctx.engine.api, id)
@@ -78,6 +88,14 @@ class Volume(Resource):
                     raise ResourceError("cancelled while a container still used the volume") from error
             else:
                 return
+
+
+def _adopted(name: str) -> bool:
+    """Whether the user said that the data of this volume belongs to the stack, which lost its state.
+
+    Labels alone cannot tell: another checkout may have a stack of the same name on the same engine.
+    """
+    return name in os.environ.get(ADOPT, "").split(",")
 
 
 def _was_ours(found: State, inputs: Inputs) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import grpc
 import pytest
 
+from offline.docker.volume import Volume
 from tests.docker.plugin import CheckFailed, Made, PluginClient, plain
 
 pytestmark = pytest.mark.docker
@@ -57,14 +58,21 @@ def test_a_volume_that_exists_is_not_taken_over(plugin, prefix, client) -> None:
         client.volumes.get(prefix).remove()
 
 
-def test_a_volume_of_a_stack_that_lost_its_state_is_used_again(plugin, made, prefix, client) -> None:
+def test_a_volume_of_a_stack_that_lost_its_state_is_used_again_when_asked(
+    plugin, made, prefix, client, monkeypatch
+) -> None:
     labels = {"berth.service": "db", "berth.stack": prefix, "berth.system": "shop"}
     inputs = {"name": f"{prefix}-data", "labels": [{"label": k, "value": v} for k, v in labels.items()]}
     client.volumes.create(f"{prefix}-data", labels=labels)
+    with pytest.raises(grpc.RpcError, match="exists already"):
+        plugin.create(TOKEN, inputs, name=prefix)
+    monkeypatch.setenv("BERTH_ADOPT_VOLUMES", f"other,{prefix}-data")
     volume = made(**inputs)
     assert volume.id == f"{prefix}-data" and not plugin.diff(volume, inputs)
+    Volume().undo(None, volume.id, volume.state)
+    assert client.volumes.get(volume.id), "what was adopted is not taken back"
     other = [{"label": "berth.stack", "value": f"{prefix}-other"}]
-    with pytest.raises(grpc.RpcError, match=f"belongs to stack {prefix} of berth"):
+    with pytest.raises(grpc.RpcError, match="is not as this stack makes it"):
         plugin.create(TOKEN, inputs | {"labels": other}, name=prefix)
 
 
