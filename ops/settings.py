@@ -118,9 +118,10 @@ def missing_secrets(file: StackFile) -> list[SecretRequest]:
 
 
 def _as_engine_hands_it_over(file: StackFile) -> dict[str, str]:
-    config = file.content.get("config") or {}
+    # A date is the one YAML scalar that JSON lacks; the engine hands it over as text.
     handed = {
-        str(key): value if isinstance(value, str) else json.dumps(value) for key, value in config.items()
+        f"berth:{key}": value if isinstance(value, str) else json.dumps(value, default=str)
+        for key, value in file.config.items()
     }
     if _names(file):
         handed["berth:secrets"] = json.dumps(dict.fromkeys(_names(file), _SEALED))
