@@ -40,13 +40,16 @@ def creation(api: Any) -> Iterator[dict[str, str]]:
     engine = _engine_id(api)
     folder = _folder()
     path = folder / word
+    # Under this name nobody looks at it, so it is locked before anybody can take it for a dead one's.
+    unlocked = folder / f".{word}"
     with ExitStack() as stack:
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            file = stack.enter_context(path.open("x", encoding="utf-8"))
+            file = stack.enter_context(unlocked.open("x", encoding="utf-8"))
             fcntl.flock(file, fcntl.LOCK_EX)
             json.dump({"engine": engine}, file)
             file.flush()
+            unlocked.rename(path)
         except OSError as error:
             raise ResourceError(
                 f"{folder} cannot be written: {error.strerror}",
@@ -62,10 +65,12 @@ def remove_unrecorded(api: Any) -> list[str]:
     """Remove the containers of creations whose plugin died; their names."""
     removed = []
     with suppress(FileNotFoundError):
-        for path in list(_folder().iterdir()):
+        for path in [path for path in _folder().iterdir() if not path.name.startswith(".")]:
             with suppress(FileNotFoundError, BlockingIOError), path.open(encoding="utf-8") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                removed += _remove(api, path, file.read())
+                # Opened before its creation ended, locked after: that container is recorded, and stays.
+                if os.fstat(file.fileno()).st_nlink:
+                    removed += _remove(api, path, file.read())
     return removed
 
 
@@ -73,7 +78,7 @@ def _remove(api: Any, path: Path, text: str) -> list[str]:
     try:
         engine = json.loads(text)["engine"]
     except ValueError:
-        path.unlink(missing_ok=True)  # it died before the file was written, so before any container
+        path.unlink(missing_ok=True)  # not one of ours
         return []
     if engine != _engine_id(api):
         return []
