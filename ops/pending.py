@@ -74,9 +74,10 @@ def heal(pulumi: Pulumi, engine: Engine, exported: str) -> bool:
                 continue
             if entry.type == CONTAINER:
                 for container in client.containers.list(
-                    all=True, ignore_removed=True, filters={"name": f"^/?{name}$"}
+                    all=True, ignore_removed=True, filters={"name": name}
                 ):
-                    if ours(wanted_labels(entry.inputs), container.labels):
+                    # The filter is an expression that also finds names which only contain this one.
+                    if container.name == name and ours(wanted_labels(entry.inputs), container.labels):
                         say(f"  container {name}: half made, removed; it is created again")
                         container.remove(force=True, v=True)  # its anonymous volumes hold secrets
             elif entry.type in ADOPTED:

@@ -209,7 +209,8 @@ def test_kill_during_create_is_healed_by_the_next_up(bench: Workbench, client: d
     bench.want()
     healed = bench.run("up")
     assert healed.returncode == 0, healed.stdout + healed.stderr
-    assert "half made, removed" in healed.stderr
+    # Who removes the half made one depends on who notices first: the plugin, or the next run.
+    assert "The last run was interrupted" in healed.stderr
     (container,) = bench.containers(client)
     assert container.id != half_made
     bench.ok("preview", "--expect-no-changes")
