@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,11 +11,11 @@ import pulumi
 
 from components.host import Host
 from components.host_spec import EcsHost
-from stacks.gateway import Gateway
+from stacks.assembly import Assembly, Surroundings
 from stacks.settings import REGISTRY_PASSWORD, Settings
 
-# By the names of stacks.settings.SYSTEMS. Each takes its settings and what all systems of a stack share.
-SYSTEMS: Final[Mapping[str, Callable[..., Any]]] = {"gateway": Gateway}
+# By the names of stacks.settings.SYSTEMS: the module whose `compose` adds the parts; a run loads what it needs.
+SYSTEMS: Final[Mapping[str, str]] = {"gateway": "stacks.gateway"}
 
 
 def build(settings: Settings, *, project: Path) -> dict[str, object]:
@@ -28,17 +29,16 @@ def build(settings: Settings, *, project: Path) -> dict[str, object]:
             "berth:host.kind: 'ecs' comes with the cloud work and cannot be made yet\n"
             "  fix: use kind local, or kind ssh with the address of a machine that runs Docker"
         )
-    secrets = {name: pulumi.Output.secret(value) for name, value in settings.secrets.items()}
+    password = settings.secrets.get(REGISTRY_PASSWORD.name)
     host = Host(
         "host",
         stack.host,
         registry=stack.images.login,
-        registry_password=secrets.get(REGISTRY_PASSWORD.name),
+        registry_password=pulumi.Output.secret(password) if password is not None else None,
     )
-    systems = {
-        name: SYSTEMS[name](
-            name, chosen, images=stack.images, secrets=secrets, host=host, project=project
-        ).outputs
-        for name, chosen in stack.chosen().items()
-    }
-    return {"systems": systems}
+    around = Surroundings(images=stack.images, secrets=settings.secrets, host=host, project=project)
+    return {"systems": {name: _system(name, chosen, around) for name, chosen in stack.chosen().items()}}
+
+
+def _system(name: str, settings: object, around: Surroundings) -> Any:
+    return import_module(SYSTEMS[name]).compose(Assembly(name, around), settings)

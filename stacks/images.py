@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from components.containers.image import BuildArg, BuiltImage, ImageSpec, RegistryImage
 from stacks.content import base_image, content_key
@@ -12,10 +14,27 @@ from stacks.image_settings import FromContext, FromRegistry, ImageChoice, Images
 WORKLOADS = Path("workloads")
 
 
-def image_spec(role: str, choice: ImageChoice | None, images: ImagesSettings, *, project: Path) -> ImageSpec:
+THIRD_PARTY: Final[Mapping[str, str]] = {
+    "mysql": "mysql:8.0",
+    "nginx": "nginx:1.28-alpine",
+    "postgres": "postgres:15-alpine",
+    "redis": "redis:7-alpine",
+}
+"""The official images of systems.md, which no release of ours names; a service's `image` may pin a digest."""
+
+
+def image_spec(
+    role: str,
+    choice: ImageChoice | None,
+    images: ImagesSettings,
+    *,
+    project: Path,
+    target: str | None = None,
+) -> ImageSpec:
     """Where `role`'s image comes from: its own choice, else the stack's.
 
-    project: the folder of Pulumi.yaml, where relative contexts start.
+    project: the folder of Pulumi.yaml, where relative contexts start. target: the stage to build of the
+    reference image.
     """
     match choice:
         case FromRegistry():
@@ -31,10 +50,11 @@ def image_spec(role: str, choice: ImageChoice | None, images: ImagesSettings, *,
                 target=choice.target,
             )
         case None if images.source == "registry":
-            return RegistryImage(reference=f"{role}:{images.tag}", mirror=images.mirror)
+            reference = THIRD_PARTY.get(role) or f"{role}:{images.tag}"
+            return RegistryImage(reference=reference, mirror=images.mirror)
         case _:
             args = {**images.build.args(), "BASE": base_image(project / WORKLOADS)}
-            return _built(role, os.fspath(WORKLOADS / role), args, project=project)
+            return _built(role, os.fspath(WORKLOADS / role), args, project=project, target=target)
 
 
 def _built(

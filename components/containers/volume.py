@@ -26,6 +26,9 @@ class DirectoryStorage(Spec):
     path: AbsolutePath
 
 
+Storage = Annotated[EngineStorage | DirectoryStorage, Field(discriminator="kind")]
+
+
 class VolumeSpec(Spec):
     """A named volume on one host."""
 
@@ -33,7 +36,7 @@ class VolumeSpec(Spec):
     """Stable, so that a stack that is made again finds its data again."""
     holds_data: bool = True
     """Protected: its end is refused. Retained: taken out of the stack, it stays on the host."""
-    storage: Annotated[EngineStorage | DirectoryStorage, Field(discriminator="kind")] = EngineStorage()
+    storage: Storage = EngineStorage()
 
 
 class Volume(Component):

@@ -1,0 +1,176 @@
+"""What every system is put together with, and how it tells the verbs what it consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import TypeVar
+
+import pulumi
+
+from components.base import Component, Identity, Scrape
+from components.containers.container import ConfigFiles, EnvVar, Hardening, Limits, SecretFile
+from components.containers.health import HealthCheck, HttpProbe
+from components.containers.image import Image
+from components.containers.mounts import Tmpfs, VolumeMount
+from components.containers.network import AnyNetwork, Network, NetworkSpec
+from components.containers.service import Dependency, Rollout, Service, ServiceSpec, StartFirst
+from components.containers.volume import EngineStorage, Storage, Volume, VolumeSpec
+from components.host import Host
+from components.units import Cidr, Duration
+from stacks.image_settings import ImageChoice, ImagesSettings
+from stacks.images import image_spec
+
+# More than what a server of ours takes to drain and stop.
+_STOP_GRACE = Duration("15s")
+_Network = TypeVar("_Network", bound=AnyNetwork)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What all systems of a stack share. project: the folder of Pulumi.yaml; secrets: by name."""
+
+    images: ImagesSettings
+    secrets: Mapping[str, str]
+    host: Host
+    project: Path
+
+
+class Assembly(Component):
+    """The parts of one system. Its children are named `{system}-{role}`; its exports are SystemOutputs.
+
+    A system is a function that takes an assembly and its settings, and adds services, stores and an edge.
+    """
+
+    def __init__(
+        self, system: str, surroundings: Surroundings, *, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        # The type token is a public contract: cloud-api is berth:stacks:CloudApi.
+        self.kind = f"stacks:{system.title().replace('-', '')}"  # type: ignore[misc]
+        self.host, self._around = surroundings.host, surroundings
+        super().__init__(system, opts=pulumi.ResourceOptions.merge(self.host.options(), opts))
+        self._images: dict[str, Image] = {}
+        self._networks: list[AnyNetwork] = []
+        self._services: dict[str, tuple[Service, int]] = {}
+        self._volumes: list[Volume] = []
+
+    def identity(self, service: str) -> Identity:
+        """Of a part of this system."""
+        return Identity(stack=pulumi.get_stack(), system=self.name, service=service)
+
+    def secret(self, name: str) -> pulumi.Output[str]:
+        """A secret below `berth:secrets`; the settings asked for it, so it is there."""
+        return pulumi.Output.secret(self._around.secrets[name])
+
+    def network(self, name: str, subnet: Cidr | None = None) -> Network:
+        """A network of this system's own."""
+        spec = NetworkSpec(name=name, subnet=subnet)
+        return self.join(
+            Network(f"{self.name}-network", spec, identity=self.identity("network"), opts=self.child())
+        )
+
+    def join(self, network: _Network) -> _Network:
+        """Take a network for one that this system is on."""
+        self._networks.append(network)
+        return network
+
+    def volume(
+        self,
+        role: str,
+        suffix: str = "data",
+        *,
+        storage: Storage = EngineStorage(),  # noqa: B008  (frozen)
+    ) -> Volume:
+        """A data volume `{system}-{stack}-{role}-{suffix}`; it outlives every update, and the stack."""
+        spec = VolumeSpec(name=f"{self.name}-{pulumi.get_stack()}-{role}-{suffix}", storage=storage)
+        volume = Volume(f"{self.name}-{role}-{suffix}", spec, identity=self.identity(role), opts=self.child())
+        self._volumes.append(volume)
+        return volume
+
+    def image(self, role: str, choice: ImageChoice | None = None, *, target: str | None = None) -> Image:
+        """The image of a role, made once however many services run it. target: the stage of a local build."""
+        if role not in self._images:
+            source = image_spec(
+                role, choice, self._around.images, project=self._around.project, target=target
+            )
+            self._images[role] = Image(f"{self.name}-{role}-image", source, opts=self.child())
+        return self._images[role]
+
+    def service(
+        self,
+        role: str,
+        port: int,
+        *,
+        image: Image,
+        network: AnyNetwork,
+        limits: Limits,
+        health: HealthCheck | None = None,
+        rollout: Rollout = StartFirst(),  # noqa: B008  (frozen)
+        command: tuple[str, ...] = (),
+        env: Mapping[str, str] = MappingProxyType({}),
+        config: Sequence[ConfigFiles] = (),
+        secrets: Sequence[SecretFile] = (),
+        volumes: Sequence[VolumeMount] = (),
+        tmpfs: Sequence[Tmpfs] = (Tmpfs(target="/tmp"),),  # noqa: S108  (inside the container)
+        hardening: Hardening = Hardening(),  # noqa: B008  (frozen)
+        scrape: Scrape | None = None,
+        stop_grace: Duration = _STOP_GRACE,
+        after: Sequence[Dependency] = (),
+    ) -> Service:
+        """A service `{system}-{role}`, found on the network as `role`.
+
+        port: where it listens. health: unset, GET /health on that port. secrets: each of `berth:secrets`.
+        """
+        spec = ServiceSpec(
+            identity=self.identity(role),
+            alias=role,
+            limits=limits,
+            rollout=rollout,
+            health=health or answers(port),
+            command=command,
+            env=tuple(EnvVar(name=name, value=value) for name, value in env.items()),
+            config=tuple(config),
+            secrets=tuple(secrets),
+            tmpfs=tuple(tmpfs),
+            hardening=hardening,
+            scrape=scrape,
+            stop_grace=stop_grace,
+        )
+        service = Service(
+            f"{self.name}-{role}",
+            spec,
+            image=image,
+            network=network,
+            volumes=volumes,
+            secrets={secret.name: self.secret(secret.name) for secret in secrets},
+            after=after,
+            opts=self.child(),
+        )
+        return self.add(role, service, port)
+
+    def add(self, role: str, service: Service, port: int) -> Service:
+        """Count a service as a part of this system. port: where it listens on the network."""
+        self._services[role] = service, port
+        return service
+
+    def finish(self, *, url: str | None = None, checks: Sequence[str] = ()) -> dict[str, object]:
+        """stacks.outputs.SystemOutputs, not yet known; nothing is added after this."""
+        outputs: dict[str, object] = {
+            "services": {
+                role: {"containers": service.container_names, "alias": service.spec.alias, "port": port}
+                for role, (service, port) in self._services.items()
+            },
+            "networks": [network.network_name for network in self._networks],
+            "volumes": [volume.volume_name for volume in self._volumes],
+            "url": url,
+            "checks": list(checks),
+        }
+        self.register_outputs(outputs)
+        return outputs
+
+
+def answers(port: int, path: str = "/health") -> HealthCheck:
+    """Healthy while the service answers a GET with 2xx; asked often, so that an update does not wait."""
+    return HealthCheck(probe=HttpProbe(port=port, path=path), interval=Duration("3s"), timeout=Duration("3s"))
