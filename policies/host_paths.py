@@ -78,6 +78,8 @@ def host_danger(path: str, *, read_only: bool) -> str | None:
     """What a container can do to the host with this host path; None for a path that it may have."""
     if not path.startswith("/"):
         return None
+    if ".." in path.split("/"):
+        return "a link on the way makes .. lead elsewhere (/var/run/../etc is /etc)"
     path = _normal(path)
     above = path.rstrip("/") + "/"
     if _within(path, _READABLE):
@@ -95,4 +97,4 @@ def is_harmless_device(name: str) -> bool:
     """Whether a container may have the device: GPUs, sound, video, tunnels, and those that hold nothing."""
     if not name.startswith("/"):
         return _CDI.fullmatch(name) is not None
-    return _DEVICES.fullmatch(_normal(name)) is not None
+    return ".." not in name.split("/") and _DEVICES.fullmatch(_normal(name)) is not None

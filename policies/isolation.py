@@ -5,10 +5,10 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Final
 
 from policies.host_paths import host_danger, is_harmless_device, reaches_engine
+from policies.host_volumes import Volume, host_folder, volume_findings
 from policies.node import Node
 from policies.rule import CONTAINER, SERVICE, VOLUME, Check, Finding, Pending, Rule, Violation, shown
 
@@ -26,8 +26,6 @@ _LOOSE_OPTIONS: Final = re.compile(
 )
 _NARROW: Final = "remove the mount, or mount the one directory that is needed"
 _HOST_CGROUPS: Final = frozenset({"init.scope", "system.slice", "user.slice"})
-# What the driver `local` may mount: no kernel file system, no overlay over the host's folders.
-_FILE_SYSTEMS: Final = frozenset({"", "none", "bind", "tmpfs", "nfs", "nfs4", "cifs", "ext4", "xfs", "btrfs"})
 
 
 def _privileged(inputs: Node) -> Iterator[Finding]:
@@ -138,6 +136,7 @@ def _host_networks(networks: Node) -> Iterator[Finding]:
 # A host path, and what says that it is mounted read-only.
 HostPath = tuple[Node, Node]
 Places = Callable[[Node], Iterator[HostPath]]
+Volumes = Callable[[Node], Iterator[Volume]]
 
 
 def _container_paths(inputs: Node) -> Iterator[HostPath]:
@@ -155,14 +154,45 @@ def _service_paths(inputs: Node) -> Iterator[HostPath]:
 def _mounts(mounts: Node) -> Iterator[HostPath]:
     for mount in mounts.items():
         yield mount["source"], mount["readOnly"]
-        # A local volume with `o: bind` is a bind mount by another name.
-        yield mount["volumeOptions"]["driverOptions"]["device"], mount["readOnly"]
+    yield from _folders_of(_mounted(mounts))
 
 
 def _volume_path(inputs: Node) -> Iterator[HostPath]:
-    options = inputs["driverOpts"]["o"]
-    read_only = "ro" in options.text().split(",")
-    yield inputs["driverOpts"]["device"], replace(options, value=read_only)
+    yield from _folders_of(_volume(inputs))
+
+
+def _folders_of(volumes: Iterator[Volume]) -> Iterator[HostPath]:
+    # A local volume with `o: bind` is a bind mount by another name.
+    yield from (folder for folder in map(host_folder, volumes) if folder)
+
+
+def _mounted(mounts: Node) -> Iterator[Volume]:
+    for mount in mounts.items():
+        options = mount["volumeOptions"]
+        yield options["driverName"], options["driverOptions"], mount["readOnly"]
+
+
+def _container_volumes(inputs: Node) -> Iterator[Volume]:
+    yield from _mounted(inputs["mounts"])
+
+
+def _service_volumes(inputs: Node) -> Iterator[Volume]:
+    yield from _mounted(inputs["taskSpec"]["containerSpec"]["mounts"])
+
+
+def _volume(inputs: Node) -> Iterator[Volume]:
+    yield inputs["driver"], inputs["driverOpts"], Node("", value=False)
+
+
+def _relative(inputs: Node) -> Iterator[Node]:
+    """Sources of bind mounts that are no absolute paths."""
+    mounts = (mount for mount in inputs["mounts"].items() if mount["type"].value == "bind")
+    for source in (
+        *(mount["source"] for mount in mounts),
+        *(v["hostPath"] for v in inputs["volumes"].items()),
+    ):
+        if source.value and not source.text().startswith("/"):
+            yield source
 
 
 def _sockets(places: Places) -> Check:
@@ -177,7 +207,7 @@ def _sockets(places: Places) -> Check:
     return check
 
 
-def _folders(places: Places, file_systems: Callable[[Node], Iterator[Node]]) -> Check:
+def _folders(places: Places, volumes: Volumes, host: Callable[[Node], Node]) -> Check:
     def check(inputs: Node) -> Iterator[Finding]:
         for path, read_only in places(inputs):
             if path.unknown:
@@ -192,29 +222,14 @@ def _folders(places: Places, file_systems: Callable[[Node], Iterator[Node]]) -> 
             danger = host_danger(path.text(), read_only=bool(read_only.value))
             if danger:
                 yield Violation(path.path, shown(path), danger, _NARROW)
-        for kind in file_systems(inputs):
-            if kind.unknown:
-                yield Pending(kind.path)
-            elif kind.text() not in _FILE_SYSTEMS:
-                why = "the volume could show the host's own files or its kernel's"
-                fix = f"allowed: {', '.join(sorted(_FILE_SYSTEMS - {''}))}"
-                yield Violation(kind.path, shown(kind), why, fix)
+        for source in _relative(host(inputs)):
+            yield Violation(
+                source.path, shown(source), "a path of the host is absolute", "write it from / on"
+            )
+        for volume in volumes(inputs):
+            yield from volume_findings(volume)
 
     return check
-
-
-def _container_file_systems(inputs: Node) -> Iterator[Node]:
-    yield from (mount["volumeOptions"]["driverOptions"]["type"] for mount in inputs["mounts"].items())
-
-
-def _service_file_systems(inputs: Node) -> Iterator[Node]:
-    yield from _container_file_systems(inputs["taskSpec"]["containerSpec"])
-
-
-def _volume_file_systems(inputs: Node) -> Iterator[Node]:
-    # Another driver has types of its own.
-    if inputs["driver"].text() in ("", "local"):
-        yield inputs["driverOpts"]["type"]
 
 
 RULES: Final = (
@@ -241,9 +256,11 @@ RULES: Final = (
         "no-host-folders",
         "No container gets the host's system folders, its kernel's switches or its users' keys.",
         {
-            CONTAINER: _folders(_container_paths, _container_file_systems),
-            SERVICE: _folders(_service_paths, _service_file_systems),
-            VOLUME: _folders(_volume_path, _volume_file_systems),
+            CONTAINER: _folders(_container_paths, _container_volumes, lambda inputs: inputs),
+            SERVICE: _folders(
+                _service_paths, _service_volumes, lambda inputs: inputs["taskSpec"]["containerSpec"]
+            ),
+            VOLUME: _folders(_volume_path, _volume, lambda inputs: inputs),
         },
     ),
     Rule(

@@ -37,6 +37,10 @@ _USERS: Final = re.compile(r"/home(?:/[^/]+)?|.*/\.(?:aws|docker|gnupg|kube|ssh)
 
 def host_danger(path: str, *, read_only: bool) -> str | None:
     """Why a container must not have this path of the host; None for a path that it may have."""
+    if not path.startswith("/"):
+        return "a path of the host is absolute"
+    if ".." in path.split("/"):
+        return "a link on the way makes .. lead elsewhere (/var/run/../etc is /etc)"
     path = "/" + posixpath.normpath(path).lstrip("/")
     path = re.sub(r"^/var/run(?=/)", "/run", path)
     if _SOCKET.fullmatch(path):

@@ -9,6 +9,7 @@ import pulumi_docker as docker
 from pydantic import Field
 
 from components.base import Component, Identity
+from components.containers.host_paths import host_danger
 from components.spec import Spec
 from components.units import AbsolutePath, ObjectName
 
@@ -24,6 +25,10 @@ class DirectoryStorage(Spec):
 
     kind: Literal["directory"]
     path: AbsolutePath
+
+    def model_post_init(self, _: object) -> None:
+        if danger := host_danger(self.path, read_only=False):
+            raise ValueError(f"{self.path}: {danger}; allowed: a folder of its own, like /srv/data")
 
 
 Storage = Annotated[EngineStorage | DirectoryStorage, Field(discriminator="kind")]
