@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ops import authority
 from ops.errors import UserError
 from ops.progress import say
 from ops.project import StackFile
@@ -98,11 +99,19 @@ def ensure_secrets(stack: Stack, *, renewed: Sequence[str] = ()) -> None:
             request.config_path,
             "--stack",
             file.name,
-            text=request.generate(),
+            text=_made(request),
         )
         made.append(request.config_path)
     if made:
         say(f"generated and stored encrypted in {file.path.name}: {', '.join(made)}")
+
+
+def _made(request: SecretRequest) -> str:
+    from stacks.secrets import CertificateRequest
+
+    return (
+        request.issue(authority.ensure()) if isinstance(request, CertificateRequest) else request.generate()
+    )
 
 
 def _may_generate(file: StackFile) -> bool:

@@ -14,7 +14,7 @@ from components.host_spec import EcsHost
 from stacks.assembly import Assembly, Surroundings
 from stacks.settings import REGISTRY_PASSWORD, Settings
 
-# By the names of stacks.settings.SYSTEMS: the module whose `compose` adds the parts; a run loads what it needs.
+# By the names of stacks.settings.SYSTEMS: the module whose `compose` adds the parts. A run loads its own.
 SYSTEMS: Final[Mapping[str, str]] = {"gateway": "stacks.gateway"}
 
 

@@ -7,6 +7,7 @@ import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from stacks.certificates import Authority
 from stacks.problems import Problem
 
 _ALPHABET = string.ascii_letters + string.digits
@@ -30,6 +31,21 @@ class SecretRequest:
     def generate(self) -> str:
         """A new strong value."""
         return "".join(secrets.choice(_ALPHABET) for _ in range(max(self.generated_length, self.min_length)))
+
+
+@dataclass(frozen=True)
+class CertificateRequest(SecretRequest):
+    """A server's certificate as one PEM text: private key, certificate, its issuers, the authority last.
+
+    hosts: the names and addresses under which clients reach the server.
+    """
+
+    min_length: int = 1
+    hosts: tuple[str, ...] = ("localhost",)
+
+    def issue(self, authority: Authority) -> str:
+        """A new one for these hosts."""
+        return authority.issue(self.hosts)
 
 
 def missing(requests: Iterable[SecretRequest], given: Mapping[str, object]) -> list[SecretRequest]:
