@@ -144,6 +144,23 @@ class Cidr(Unit):
     def overlaps(self, other: Cidr) -> bool:
         return self.network.overlaps(other.network)
 
+    @property
+    def upper_half(self) -> str:
+        """The second half of its addresses, such as 172.20.128.0/17 of 172.20.0.0/16."""
+        return str(list(self.network.subnets())[1])
+
+    def fixed(self, number: int) -> Address:
+        """The address of this number, such as 172.20.0.20 for 20, from the half that is not handed out.
+
+        Raises ValueError where the lower half has no such address, or the engine's gateway has it (1).
+        """
+        half = self.network.num_addresses // 2
+        if not 2 <= number < half:
+            raise ValueError(
+                f"{self} has no fixed address {number}; allowed: 2 to {half - 1}, or a larger network"
+            )
+        return Address(str(self.network[number]))
+
 
 class Address(Unit):
     """An IPv4 address of a host or a container."""

@@ -64,9 +64,9 @@ class Assembly(Component):
         """A secret below `berth:secrets`; the settings asked for it, so it is there."""
         return pulumi.Output.secret(self._around.secrets[name])
 
-    def network(self, name: str, subnet: Cidr | None = None) -> Network:
+    def network(self, name: str, subnet: Cidr | None = None, *, fixed_addresses: bool = False) -> Network:
         """A network of this system's own."""
-        spec = NetworkSpec(name=name, subnet=subnet)
+        spec = NetworkSpec(name=name, subnet=subnet, fixed_addresses=fixed_addresses)
         return self.join(
             Network(f"{self.name}-network", spec, identity=self.identity("network"), opts=self.child())
         )

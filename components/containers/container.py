@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import pulumi
@@ -66,6 +67,8 @@ class Limits(Spec):
 
     cpus: Cpus = Cpus("0.5")
     memory: Memory = Memory("256MiB")
+    reserved_cpus: Cpus | None = None
+    """Its weight against other containers while all want to run: 1 has the weight of one core."""
     reserved_memory: Memory | None = None
     """Kept free for it when the host runs short."""
     shared_memory: Memory = Memory("64MiB")
@@ -74,6 +77,8 @@ class Limits(Spec):
 
     @model_validator(mode="after")
     def _reservation_fits(self) -> Limits:
+        if self.reserved_cpus and Decimal(self.reserved_cpus) > Decimal(self.cpus):
+            raise ValueError(f"reserved_cpus {self.reserved_cpus} is more than cpus; allowed: {self.cpus}")
         if self.reserved_memory and self.reserved_memory.bytes > self.memory.bytes:
             raise ValueError(
                 f"reserved_memory {self.reserved_memory} is more than memory; allowed: {self.memory}"
@@ -208,6 +213,8 @@ def container_args(
         "mounts": mounts,
         "volumes": [volume for file in files for volume in file.volumes] or None,
         "cpus": limits.cpus.docker,
+        # The engine has no reservation of processors; 1024 is its weight of one (and its default).
+        "cpu_shares": int(Decimal(limits.reserved_cpus) * 1024) if limits.reserved_cpus else None,
         "memory": limits.memory.mebibytes,
         # Equal to memory: no swap. Unset, the engine's own value would differ on every preview.
         "memory_swap": limits.memory.mebibytes,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pulumi
 import pulumi_docker as docker
+from pydantic import model_validator
 
 from components.base import Component, Identity
 from components.spec import Spec
@@ -18,8 +19,23 @@ class NetworkSpec(Spec):
     name: ObjectName
     subnet: Cidr | None = None
     """Unset: the engine takes a free one from its pool."""
+    fixed_addresses: bool = False
+    """Keep the lower half of the subnet for addresses that are given out by hand: the engine, which would
+    take the lowest free one, then takes those of other containers from the upper half."""
     internal: bool = False
     """Cut off from the outside: containers on it reach each other only."""
+
+    @model_validator(mode="after")
+    def _has_a_subnet_to_halve(self) -> NetworkSpec:
+        if self.fixed_addresses and self.subnet is None:
+            raise ValueError(f"network {self.name} has fixed addresses, but no subnet; allowed: a subnet")
+        return self
+
+    def ipam(self) -> list[docker.NetworkIpamConfigArgs] | None:
+        if self.subnet is None:
+            return None
+        handed_out = self.subnet.upper_half if self.fixed_addresses else None
+        return [docker.NetworkIpamConfigArgs(subnet=self.subnet, ip_range=handed_out)]
 
 
 class Network(Component):
@@ -41,7 +57,7 @@ class Network(Component):
             name=spec.name,
             driver="bridge",
             internal=spec.internal,
-            ipam_configs=[docker.NetworkIpamConfigArgs(subnet=spec.subnet)] if spec.subnet else None,
+            ipam_configs=spec.ipam(),
             labels=[
                 docker.NetworkLabelArgs(label=label, value=value)
                 for label, value in identity.labels().items()
