@@ -11,14 +11,35 @@ from collections.abc import Iterator
 from typing import Final
 
 from policies.node import Node
-from policies.rule import CONTAINER, IMAGE, REMOTE_IMAGE, SERVICE, Finding, Pending, Rule, Violation
-from policies.secret_names import names_secret, names_secret_file, names_secret_place
+from policies.rule import CONTAINER, IMAGE, REMOTE_IMAGE, SERVICE, VOLUME, Finding, Pending, Rule, Violation
+from policies.secret_names import (
+    names_key,
+    names_secret,
+    names_secret_address,
+    names_secret_file,
+    names_secret_place,
+)
 
 _OBVIOUS: Final = frozenset({"", "0", "1", "true", "false", "yes", "no", "on", "off", "none", "null"})
 # What `SMTP_AUTH` and its like choose from.
-_AUTH: Final = re.compile(r"auth(_?(mode|type|method))?$", re.IGNORECASE)
+_AUTH: Final = re.compile(r"auth(orization)?(_?(mode|type|method))?$", re.IGNORECASE)
 _AUTH_KINDS: Final = frozenset(
-    {"basic", "bearer", "digest", "jwt", "ldap", "login", "oauth", "oauth2", "plain"}
+    {
+        *(
+            "basic",
+            "bearer",
+            "digest",
+            "disabled",
+            "enabled",
+            "jwt",
+            "ldap",
+            "login",
+            "oauth",
+            "oauth2",
+            "oidc",
+        ),
+        *("plain", "rbac", "saml", "scram-sha-256", "trust"),
+    }
 )
 # Exactly one variable, a mounted secret, a file by its ending, or the command that prints one of them.
 _VARIABLE: Final = r"\$(?:[A-Z_][A-Z0-9_]*|\{[A-Z_][A-Z0-9_]*\})"
@@ -32,7 +53,7 @@ _PATH: Final = re.compile(r"(?:/[\w.@+-]+)+/?")
 _VALUES: Final = tuple(
     (what, re.compile(pattern))
     for what, pattern in (
-        ("a private key", r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----"),
+        ("a private key", r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"),
         ("an Alibaba Cloud access key", r"\bLTAI[0-9A-Za-z]{12,}"),
         ("an AWS access key", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
         ("an API key", r"\b(?:sk|csk|rk|pk_live|sk_live)[-_][A-Za-z0-9_-]{16,}"),
@@ -40,15 +61,41 @@ _VALUES: Final = tuple(
         ("a GitLab token", r"\bglpat-[A-Za-z0-9_-]{20,}"),
         ("a Slack token", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
         ("a JSON Web Token", r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),
-        ("a password in a URL", rf"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s:/@]*:(?!{_VARIABLE}@)[^\s/@]+@"),
+        ("a Slack webhook", r"\bhooks\.slack\.com/services/\w+/\w+/\w{8,}"),
+        (
+            "an authorization header",
+            r"(?i)\bauthorization:\s*(?:(?:basic|bearer|token)\s+|(?!basic|bearer|token))[\w+/=][^\s\"'$]{3,}",
+        ),
+        ("an authorization header", r"\b(?:Basic|Bearer) (?=\S*\d)[\w+/.~=-]{12,}"),
+        # What follows the colon is no port: a password may hold a slash.
+        (
+            "a password in a URL",
+            rf"\b[A-Za-z][A-Za-z0-9+.-]*://(?!\[)[^\s:/@]*:(?!{_VARIABLE}@|\d{{1,5}}(?:[/?#,\s]|$))[^\s@]+@",
+        ),
+        (
+            "a password in a data source name",
+            rf"[^\s:/@]+:(?!{_VARIABLE}@)[^\s@]+@(?:tcp6?|udp6?|unix)\(",
+        ),
     )
+)
+# `?password=x`, `;Pwd=x`, `host=db password=x`: what connection strings, URLs and options of the JVM hold.
+_INSIDE: Final = re.compile(
+    r"(?:^|[\s;&?,{(\"'])-{0,2}([\w.-]*(?:passw(?:or)?d|passphrase|pwd|secret|token|(?:api|access)[_-]?key))"
+    r"\s*=\s*([^\s;&,\"')}]+)",
+    re.IGNORECASE,
+)
+_RANDOM: Final = re.compile(r"(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])(?=(?:\D*\d){2})[\w+/=-]{20,}|[0-9a-fA-F]{32,}")
+_SHELL_FOLDER: Final = re.compile(r"(?:OLD)?PWD", re.IGNORECASE)
+_URL: Final = re.compile(
+    r"[A-Za-z][\w+.-]*://\S+|(?:file:)?/\S*|[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:/\S*)?|[\w.-]+(?::\d+)(?:/\S*)?"
 )
 _WORD: Final = r"\"\$\([^)]*\)\"|\"[^\"]*\"|'[^']*'|\$\([^)]*\)|[^\s;&|\"')]+"
 _ASSIGNED: Final = re.compile(rf"(?:^|[\s;&|\"'(])(?:--?)?([A-Za-z][\w.-]*)=({_WORD})")
 _FLAG: Final = re.compile(rf"(?:^|\s)--?([A-Za-z][\w-]*)\s+(?!-)({_WORD})")
 # Programs whose short flag is a password, whatever it is called elsewhere.
 _PROGRAM: Final = re.compile(
-    r"(?:^|[\s/;&|(\"'])(?:(?:mysql|mariadb)[\w-]*\s(?:[^;&|]*\s)?-p|sshpass\s+-p\s*|redis-cli\s(?:[^;&|]*\s)?-a\s+)"
+    r"(?:^|[\s/;&|(\"'])(?:(?:mysql|mariadb)[\w-]*\s(?:[^;&|]*\s)?-p|sshpass\s+-p\s*|redis-cli\s(?:[^;&|]*\s)?-a\s+"
+    r"|curl\s(?:[^;&|]*\s)?(?:-u\s*|--user[\s=])[\"']?[^\s:\"']+:)"
     rf"({_WORD})"
 )
 _MARK: Final = "mark its content as a secret (pulumi.Output.secret, or a value from the stack's secrets)"
@@ -65,11 +112,31 @@ def secret_in(name: str, value: str) -> str | None:
             return what
     if value.lower() in _OBVIOUS or _REFERENCE.fullmatch(value):
         return None
+    for inner, given in _INSIDE.findall(value):
+        if inner.lower() != name.lower() and secret_in(inner, given):
+            return f"a secret inside, by the name {inner}"
     if names_secret_place(name):
         return None if _PATH.fullmatch(value) else f"no absolute path, so by the name {name} a secret itself"
-    if _AUTH.search(name) and value.lower() in _AUTH_KINDS:
+    if names_secret_address(name):
+        return None if _URL.fullmatch(value) else f"no address, so by the name {name} a secret itself"
+    if _harmless_by_value(name, value):
         return None
+    if _SHELL_FOLDER.fullmatch(name):
+        return f"no path of a folder, so by the name {name} a secret"
+    if names_key(name) and _RANDOM.fullmatch(value):
+        return f"a random value with the name of a key, {name}"
     return f"a secret, by the name {name}" if names_secret(name) else None
+
+
+def _harmless_by_value(name: str, value: str) -> bool:
+    """Names that a secret and something else may have: the value tells."""
+    lower = name.lower()
+    return (
+        (_AUTH.search(name) is not None and value.lower() in _AUTH_KINDS)
+        or (lower.endswith("tokens") and value.isdecimal())  # how many
+        or (lower.endswith("pin") and re.fullmatch(r"\d{1,2}", value) is not None)  # of a chip
+        or (_SHELL_FOLDER.fullmatch(name) is not None and _PATH.fullmatch(value) is not None)
+    )
 
 
 def secret_in_command(text: str) -> str | None:
@@ -195,6 +262,10 @@ def _image(inputs: Node) -> Iterator[Finding]:
     yield from _named(inputs["build"]["args"], "the image's history")
 
 
+def _volume(inputs: Node) -> Iterator[Finding]:
+    yield from _named(inputs["driverOpts"], "`docker volume inspect`")
+
+
 def _remote_image(inputs: Node) -> Iterator[Finding]:
     yield from _named(inputs["build"]["buildArgs"], "the image's history")
 
@@ -202,7 +273,13 @@ def _remote_image(inputs: Node) -> Iterator[Finding]:
 RULES: Final = (
     Rule(
         "no-plain-secrets",
-        "No secret is in a container's environment, command, labels, build arguments or unmarked files.",
-        {CONTAINER: _container, SERVICE: _service, IMAGE: _image, REMOTE_IMAGE: _remote_image},
+        "No secret is in an environment, command, label, build argument, volume option or unmarked file.",
+        {
+            CONTAINER: _container,
+            SERVICE: _service,
+            IMAGE: _image,
+            REMOTE_IMAGE: _remote_image,
+            VOLUME: _volume,
+        },
     ),
 )

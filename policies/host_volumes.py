@@ -8,7 +8,7 @@ one of four things, and what is none of them is refused by name:
 - memory: type `tmpfs`;
 - a share of another machine: type `nfs`, `nfs4` (`[SERVER]:/PATH`) or `cifs` (`//SERVER/SHARE`);
 - a device that an operator opened for the purpose, such as an encrypted one: `/dev/mapper/NAME` with the type
-  of its file system. Not a disk or partition (`/dev/sda1`), nor a name that installers give to the host's own:
+  of its file system. Not a disk or partition (`/dev/sda1`), nor one that installers name for the host itself:
   whoever has that file system has the host.
 """
 

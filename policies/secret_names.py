@@ -8,11 +8,16 @@ from typing import Final
 _WORDS: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 # Meant wherever they stand in a name, also glued to another word (`PGPASSWORD`, `SECRET_KEY_V2`).
 _STRONG: Final = re.compile(
-    r"passw(?:or)?d(?!less)|passphrase|secret(?!ar)|credential|requirepass|masterauth"
+    r"passw(?:or)?d(?!less)|passphrase|passcode|secret(?!ar)|credential|requirepass|masterauth"
 )
 # Meant as the last word only: `KEY_COUNT` and `TOKENIZER` are something else.
-_LAST: Final = frozenset({"auth", "jwt", "key", "pass", "pwd", "signing"})
-_ENDINGS: Final = ("token", "apikey", "secretkey", "accesskey", "privatekey", "pass")
+_LAST: Final = frozenset(
+    {
+        *("auth", "authorization", "cookie", "cookies", "creds", "jwt", "key", "mnemonic", "pass", "pepper"),
+        *("pin", "psk", "pw", "pwd", "salt", "signing", "tokens"),
+    }
+)
+_ENDINGS: Final = ("token", "apikey", "secretkey", "accesskey", "privatekey", "pass", "pw", "psk")
 _NO_PASS: Final = re.compile(r"(?:by|com|encom|multi|over|sur|tres|under)pass$")
 _PLURAL: Final = re.compile(
     r"(?:^|_)(?:access|api|auth|bearer|encryption|private|refresh|signing)_(?:keys|tokens)$"
@@ -25,6 +30,7 @@ _VARIANT: Final = re.compile(
 _HARMLESS: Final = re.compile(
     r"(?:^|_)(?:cache|event|foreign|group|hash|idempotency|index|lock|lookup|map|max|min|object|order|partition"
     r"|primary|public|publishable|row|routing|shard|site|sort)_(?:key|token)$"
+    r"|(?:^|_)(?:bad|context|extra|input|max|min|n|new|num|output|special|stop|total)_tokens$"
     r"|^(?:old)?pwd$|(?:^|_)(?:no|allow_empty|proxy)_pass(?:word)?$"
 )
 # It is about a secret: where it is kept, how it is made, how long it lives.
@@ -34,6 +40,8 @@ _ABOUT: Final = re.compile(
     r"|name|policy|port|prefix|prompt|provider|region|required|retries|rotation|rounds|scheme|seconds|size|stdin|store"
     r"|timeout|ttl|type|uri|url|version)$"
 )
+_GIVEN_AWAY: Final = re.compile(r"(?:^|_)(?:authorized|host|pub|public|publishable|site|trusted)_keys?$")
+_ADDRESS: Final = re.compile(r"_(?:endpoint|uri|url)$")
 _PLACE: Final = re.compile(r"_(?:dir|directory|file|folder|path)$")
 # Endings that a file of one secret has; what else a name ends in is program text or documentation.
 _FILE_ENDINGS: Final = re.compile(r"\.(?:cfg|conf|env|ini|jks|json|key|p12|pem|pfx|toml|txt|ya?ml)$")
@@ -53,6 +61,18 @@ def names_secret_place(name: str) -> bool:
     """Whether the value is the path of a secret (`DB_PASSWORD_FILE`)."""
     plain = _plain(name)
     return _PLACE.search(plain) is not None and _is_secret(_PLACE.sub("", plain))
+
+
+def names_secret_address(name: str) -> bool:
+    """Whether the value is the address of, or behind, a secret (`PASSWORD_RESET_URL`)."""
+    plain = _plain(name)
+    return _ADDRESS.search(plain) is not None and _is_secret(_ADDRESS.sub("", plain))
+
+
+def names_key(name: str) -> bool:
+    """Whether a value that looks random is a secret key: any key but one that is there to be given away."""
+    plain = _VARIANT.sub("", _plain(name))
+    return re.search(r"keys?$", plain) is not None and _GIVEN_AWAY.search(plain) is None
 
 
 def names_secret_file(name: str) -> bool:
