@@ -32,7 +32,7 @@ class Job(Component):
         network: AnyNetwork,
         volumes: Sequence[VolumeMount] = (),
         secrets: Mapping[str, pulumi.Input[str]] | None = None,
-        depends_on: Sequence[pulumi.Resource] = (),
+        depends_on: Sequence[pulumi.Input[pulumi.Resource]] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(name, opts=opts)
