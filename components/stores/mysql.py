@@ -13,7 +13,7 @@ from components.containers.job import Job, JobSpec
 from components.containers.network import AnyNetwork
 from components.containers.service import Completed, Dependency, Healthy
 from components.stores import mysql_files as files
-from components.stores.mysql_settings import MysqlReplicaSpec, MysqlSpec, MysqlTuning
+from components.stores.mysql_settings import MysqlReplicaSpec, MysqlSpec
 from components.stores.store import (
     AUTHORITY,
     CERTIFICATE,

@@ -5,8 +5,8 @@ What only one of the two knows is written `loose_`: the other passes over it.
 
 from __future__ import annotations
 
-from components.stores.mysql_settings import MysqlTuning
 from components.stores.store import AUTHORITY, CERTIFICATE, CONFIG
+from components.stores.tuning import MysqlTuning
 
 RUN = "/var/run/mysqld"
 DATA = "/var/lib/mysql"
@@ -134,24 +134,25 @@ def copy_primary(primary: str) -> str:
 {_login()}
 {_quoted_word()}
 here() {{ mysql --no-defaults --socket={_SOCKET} -u root "$@"; }}
+copy=$(here -N -e 'SELECT @@datadir')copy.sql
 here -e 'RESET MASTER'
 case $(mysqld --version) in
     *MariaDB*)
-        {dump} --gtid --master-data=1 > {DATA}/copy.sql
-        here --init-command='SET SESSION sql_log_bin = 0' < {DATA}/copy.sql
+        {dump} --gtid --master-data=1 > "$copy"
+        here --init-command='SET SESSION sql_log_bin = 0' < "$copy"
         here <<SQL
 CHANGE MASTER TO MASTER_{change.format("MASTER")}, MASTER_USE_GTID=slave_pos;
 SQL
         ;;
     *)
-        {dump} --set-gtid-purged=ON > {DATA}/copy.sql
-        here < {DATA}/copy.sql
+        {dump} --set-gtid-purged=ON > "$copy"
+        here < "$copy"
         here <<SQL
 CHANGE REPLICATION SOURCE TO SOURCE_{change.format("SOURCE")}, SOURCE_AUTO_POSITION=1;
 SQL
         ;;
 esac
-rm {DATA}/copy.sql
+rm "$copy"
 here -e 'FLUSH PRIVILEGES'
 )
 """

@@ -13,8 +13,9 @@ from components.containers.job import Job, JobSpec
 from components.containers.network import AnyNetwork
 from components.containers.service import Completed, Dependency, Healthy
 from components.stores import postgres_files as files
-from components.stores.postgres_settings import PostgresReplicaSpec, PostgresSpec, PostgresTuning
+from components.stores.postgres_settings import PostgresReplicaSpec, PostgresSpec
 from components.stores.store import AUTHORITY, CERTIFICATE, CONFIG, Recipe, Store, StoreSpec, Tls, preamble
+from components.stores.tuning import PostgresTuning
 
 PORT = 5432
 _USER = "70:70"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from components.stores.postgres_settings import PostgresSpec, PostgresTuning
+from components.stores.postgres_settings import PostgresSpec
 from components.stores.store import AUTHORITY, CERTIFICATE, CONFIG
+from components.stores.tuning import PostgresTuning
 from components.units import Duration
 
 RUN = "/var/run/postgresql"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import Annotated
 
 import pulumi
 from pydantic import Field, model_validator
@@ -14,8 +14,8 @@ from components.containers.image import Image
 from components.containers.network import AnyNetwork
 from components.containers.service import Dependency
 from components.spec import Spec
-from components.stores.sizes import Size, mebibytes
 from components.stores.store import CONFIG, Recipe, Store, StoreSpec, preamble
+from components.stores.tuning import RedisTuning
 from components.units import Cpus, Memory
 
 PORT = 6379
@@ -23,17 +23,6 @@ DATA = "/data"
 _USER = "999:1000"
 """redis in the official alpine image."""
 _PASSWORD, _USERS = "password", "users.acl"
-
-Eviction = Literal[
-    "noeviction",
-    "allkeys-lru",
-    "allkeys-lfu",
-    "allkeys-random",
-    "volatile-lru",
-    "volatile-lfu",
-    "volatile-random",
-    "volatile-ttl",
-]
 
 
 class RedisUser(Spec):
@@ -44,37 +33,15 @@ class RedisUser(Spec):
     """Keys, channels and commands, such as `~cache:* &* +@read +@write -@dangerous`."""
 
 
-class RedisSpec(StoreSpec):
+class RedisSpec(RedisTuning, StoreSpec):
     """One Redis server; without `append_only` what it holds is lost when it ends."""
 
-    maxmemory: Size = Size("128MiB")
-    eviction: Eviction = "noeviction"
-    """What goes when it is full; `noeviction` refuses writes, as a queue needs it."""
-    append_only: bool = True
-    """Every write is on disk within a second."""
-    databases: Annotated[int, Field(ge=1, le=1024)] = 16
-    max_clients: Annotated[int, Field(ge=10, le=65000)] = 1000
     users: tuple[RedisUser, ...] = ()
     limits: Limits = Limits(cpus=Cpus("0.5"), memory=Memory("256MiB"))
 
-    @property
-    def needed(self) -> int:
-        """Bytes: the data, what clients and the server take, and pages copied while a fork writes.
-
-        Redis' documentation names twice the data as the worst case of a rewrite; half of them is a load with
-        many writes. 20 KiB per client are its buffers, 16 MiB the server itself.
-        """
-        copied = self.maxmemory.bytes // 2 if self.append_only else 0
-        return self.maxmemory.bytes + copied + 16 * 1024**2 + self.max_clients * 20 * 1024
-
     @model_validator(mode="after")
     def _fits(self) -> RedisSpec:
-        if self.needed > self.limits.memory.bytes:
-            rewrite = " with append_only" if self.append_only else ""
-            raise ValueError(
-                f"maxmemory {self.maxmemory}{rewrite} and max_clients {self.max_clients} need "
-                f"{mebibytes(self.needed)}; allowed: limits.memory, which is {self.limits.memory}"
-            )
+        self.check(self.limits.memory)
         return self
 
     @model_validator(mode="after")
