@@ -13,7 +13,7 @@ from stacks.claims import PortClaim, SubnetClaim
 from stacks.gateway_routes import ROUTES, Routes, ServiceUrl, Timeout
 from stacks.image_settings import ImageChoice
 from stacks.secrets import SecretRequest
-from stacks.system import SystemSettings
+from stacks.system import ServiceSettings, SystemSettings
 
 NETWORK = "api-gateway_api-network"
 PROCESSOR_URL = "http://douyin-processor:8093"
@@ -21,14 +21,7 @@ PROCESSOR_URL = "http://douyin-processor:8093"
 ALIYUN_ACCESS_KEY = SecretRequest("aliyun_access_key", "the processor's key for Alibaba Cloud's APIs", 8)
 
 
-class _Sized(Spec):
-    image: ImageChoice | None = None
-    """Unset: as `berth:images` says."""
-    cpus: Cpus = Cpus("0.5")
-    memory: Memory = Memory("128MiB")
-
-
-class GatewayService(_Sized):
+class GatewayService(ServiceSettings):
     """api-gateway: the only door. It holds a host port: stopped before it is replaced. Routes change live."""
 
     port: Port = 8010
@@ -48,7 +41,7 @@ class GatewayService(_Sized):
         return PortClaim("berth:gateway.gateway.port", self.address, self.port)
 
 
-class ProcessorService(_Sized):
+class ProcessorService(ServiceSettings):
     """douyin-processor: takes work and answers with the result later. Replaced without a failed request."""
 
     replicas: Annotated[int, Field(ge=1, le=20)] = 1
@@ -61,7 +54,7 @@ class ProcessorService(_Sized):
     """How long the file system service may be silent."""
 
 
-class FilesHere(_Sized):
+class FilesHere(ServiceSettings):
     """file-system-go runs in this stack."""
 
     kind: Literal["here"] = "here"

@@ -6,9 +6,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from components.spec import Spec
+from components.units import Cpus, Memory
 from stacks.claims import PortClaim, SubnetClaim
 from stacks.image_settings import ImageChoice
 from stacks.secrets import SecretRequest
+
+
+class ServiceSettings(Spec):
+    """What the stack file may say of any service."""
+
+    image: ImageChoice | None = None
+    """Unset: as `berth:images` says."""
+    cpus: Cpus = Cpus("0.5")
+    memory: Memory = Memory("128MiB")
 
 
 class SystemSettings(Spec, ABC):
