@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import re
 import socket
@@ -394,3 +395,44 @@ def test_an_invalid_file_at_start_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigError, match="No such file"):
         asyncio.run(start())
+
+
+def test_a_moment_in_which_the_file_cannot_be_read_ends_by_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "services.yaml"
+    file.write_bytes(config())
+    really = Path.read_bytes
+
+    def fails(path: Path) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    def state(gateway: Gateway) -> str:
+        return str(json.loads(gateway.health().body or b"")["config"])  # type: ignore[arg-type]
+
+    async def run() -> None:
+        gateway = Gateway(file)
+        watching = asyncio.create_task(gateway.watch())
+        try:
+            monkeypatch.setattr(Path, "read_bytes", fails)
+            assert state(gateway) == state(gateway) == "rejected"
+            assert gateway.table.match("GET", "/v/7").path == "/videos/7"
+            monkeypatch.setattr(Path, "read_bytes", really)
+            async with asyncio.timeout(5):
+                while gateway.rejected is not None:
+                    await asyncio.sleep(0.05)
+            assert state(gateway) == "current"
+            # What was invalid before is so afterwards.
+            file.write_bytes(b"services: []")
+            assert state(gateway) == "rejected"
+            monkeypatch.setattr(Path, "read_bytes", fails)
+            assert state(gateway) == "rejected"
+            monkeypatch.setattr(Path, "read_bytes", really)
+            assert state(gateway) == "rejected"
+        finally:
+            watching.cancel()
+            await gateway.close()
+
+    asyncio.run(run())
+    told = [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()]
+    assert told == ["config-rejected", "config-loaded", *["config-rejected"] * 3]

@@ -69,11 +69,11 @@ class Gateway:
 
     def reload(self) -> None:
         """Puts a changed and valid file into force; else keeps the table and says so once."""
+        text = None  # so that a file which could not be read counts as changed when it can, whatever it says
         try:
             text = config.read(self._path)
             if text == self._seen:
                 return
-            self._seen = text
             self.table = Table(config.parse(text))
             self.rejected = None
             log("config-loaded", routes=len(self.table))
@@ -81,9 +81,7 @@ class Gateway:
             if str(error) != self.rejected:
                 log("config-rejected", severity="error", error=str(error), kept_routes=len(self.table))
             self.rejected = str(error)
-            # A file that comes back unchanged must count as a change.
-            if not self._path.exists():
-                self._seen = None
+        self._seen = text
         metrics.CONFIG_VALID.set(self.rejected is None)
 
     def speaks_for_many(self, address: str) -> bool:
