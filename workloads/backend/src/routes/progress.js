@@ -1,0 +1,31 @@
+/** The WebSocket: first the user's open jobs, then every change. Nothing is read from it. */
+const PING_MS = 25_000;
+
+/** @param {import('fastify').FastifyInstance} app */
+export async function progress(app, { store, sessions, events, metrics }) {
+  app.get('/ws', { websocket: true, preValidation: async (request) => void (request.user = await sessions.user(request)) }, (socket, request) => {
+    const { id } = request.user;
+    let alive = true;
+    socket.on('pong', () => (alive = true));
+    socket.on('error', (error) => request.log.info({ reason: error.message }, 'websocket'));
+    metrics.sockets.inc();
+    const ping = setInterval(() => {
+      if (!alive) return socket.terminate();
+      alive = false;
+      socket.ping();
+    }, PING_MS);
+    socket.on('close', () => {
+      clearInterval(ping);
+      metrics.sockets.dec();
+    });
+    // Joined first: a change between the two is told twice rather than not at all.
+    events
+      .join(id, socket)
+      .then(() => store.open(id))
+      .then((jobs) => socket.send(JSON.stringify({ type: 'jobs', jobs })))
+      .catch((error) => {
+        request.log.warn({ reason: error.message }, 'websocket');
+        socket.close(1011, 'try again');
+      });
+  });
+}

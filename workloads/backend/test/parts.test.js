@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Readable } from 'node:stream';
+import { test } from 'node:test';
+import { Files, range } from '../src/files.js';
+import { hash, matches } from '../src/passwords.js';
+import { sameOrigin } from '../src/sessions.js';
+import { settings, SettingsError } from '../src/settings.js';
+import { Speech } from '../src/tts.js';
+
+const ENVIRONMENT = {
+  MYSQL_HOST: 'mysql',
+  MYSQL_DATABASE: 'd',
+  MYSQL_USER: 'u',
+  MYSQL_PASSWORD_FILE: '/run/secrets/m',
+  MYSQL_CA_FILE: '/ca.pem',
+  REDIS_URL: 'redis://redis:6379',
+  REDIS_PASSWORD_FILE: '/run/secrets/r',
+  TTS_PROXY_URL: 'http://nginx:8001',
+};
+
+test('settings: defaults, and all problems at once', () => {
+  const found = settings(ENVIRONMENT, (file) => `content of ${file}\n`);
+  assert.deepEqual([found.port, found.mysql.password], [3000, 'content of /run/secrets/m']);
+  const wrong = { PORT: '0', MYSQL_PASSWORD: 'x', REDIS_URL: 'redis://:secret@redis', TTS_PROXY_URL: 'ftp://x' };
+  const problems = (() => {
+    try {
+      return settings({ ...ENVIRONMENT, ...wrong, MYSQL_HOST: undefined }, (file) => {
+        throw Object.assign(new Error(file), { code: 'ENOENT' });
+      });
+    } catch (error) {
+      assert.ok(error instanceof SettingsError);
+      return error.message;
+    }
+  })();
+  for (const word of ['PORT', 'MYSQL_HOST', 'MYSQL_PASSWORD:', 'REDIS_URL', 'TTS_PROXY_URL', 'ENOENT']) {
+    assert.match(problems, new RegExp(word));
+  }
+  assert.doesNotMatch(problems, /secret@/);
+});
+
+test('ranges', () => {
+  const cases = {
+    'bytes=0-': { start: 0, end: 99 },
+    'bytes=10-19': { start: 10, end: 19 },
+    'bytes=90-500': { start: 90, end: 99 },
+    'bytes=-5': { start: 95, end: 99 },
+    'bytes=-500': { start: 0, end: 99 },
+    'bytes=100-': null,
+    'bytes=5-4': null,
+    'bytes=-0': null,
+    'bytes=-': undefined,
+    'bytes=0-1,3-4': undefined,
+    'lines=1-2': undefined,
+  };
+  for (const [text, wanted] of Object.entries(cases)) assert.deepEqual(range(text, 100), wanted, text);
+  assert.equal(range(undefined, 100), undefined);
+});
+
+test('passwords', async () => {
+  const stored = await hash('correct horse');
+  assert.notEqual(stored, await hash('correct horse'));
+  assert.equal(await matches('correct horse', stored), true);
+  assert.equal(await matches('wrong', stored), false);
+  assert.equal(await matches('wrong', undefined), false);
+});
+
+test('another site’s requests are refused', async () => {
+  const request = (origin, host = 'editor.example') => sameOrigin({ headers: { origin, host } });
+  await request(undefined);
+  await request('https://editor.example');
+  await request('https://editor.example:8443');
+  for (const origin of ['https://evil.example', 'null', 'https://editor.example.evil.example']) {
+    await assert.rejects(request(origin), { status: 403 });
+  }
+});
+
+test('a file is there whole or not at all; what was left behind goes after a day', async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'files-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const files = new Files({ uploads: folder, temp: folder });
+  await assert.rejects(files.receive('a', Readable.from(['x']), () => Promise.reject(new Error('no'))), /no/);
+  assert.deepEqual(await readdir(folder), []);
+  assert.equal(await files.receive('b', Readable.from(['xy']), async () => 'checked'), 'checked');
+  assert.equal(await files.size('b'), 2);
+  await writeFile(path.join(folder, '.part-new'), '');
+  await writeFile(path.join(folder, '.part-old'), '');
+  await utimes(path.join(folder, '.part-old'), 0, 0);
+  assert.deepEqual(await new Files({ uploads: folder, temp: await mkdtemp(`${folder}/t`) }).tidy(), ['.part-old']);
+});
+
+test('speech: tried again when the proxy says so, the proxy’s words when not', async (t) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'tts-'));
+  const answers = [];
+  const asked = [];
+  const server = createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += chunk;
+    asked.push(JSON.parse(body));
+    const { status, text } = answers.shift();
+    response.writeHead(status).end(text);
+  });
+  await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
+  t.after(() => Promise.all([rm(folder, { recursive: true }), new Promise((done) => server.close(done))]));
+  const speech = new Speech({ url: `http://127.0.0.1:${server.address().port}/`, seconds: 5 });
+  const target = path.join(folder, 'out.wav');
+  const refusal = (code, retryable) => JSON.stringify({ error: { code, message: `it is ${code}`, retryable } });
+  const save = () => speech.save({ text: 'hello', voice: 'v' }, target, new AbortController().signal);
+
+  answers.push({ status: 503, text: refusal('overloaded', true) }, { status: 200, text: 'RIFF' });
+  await save();
+  assert.equal(await readFile(target, 'utf8'), 'RIFF');
+  assert.deepEqual(asked[1], { text: 'hello', voice: 'v', format: 'wav' });
+  answers.push({ status: 422, text: refusal('unprocessable', false) });
+  await assert.rejects(save(), { code: 'unprocessable', message: 'it is unprocessable' });
+  answers.push(...Array.from({ length: 3 }, () => ({ status: 502, text: '<html>' })));
+  await assert.rejects(save(), { code: 'speech_failed', retryable: true });
+  assert.equal(answers.length, 0);
+});
