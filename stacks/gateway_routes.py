@@ -7,9 +7,18 @@ program with its own model; tests/unit/test_gateway_routes.py holds the two toge
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+    field_validator,
+)
 
 from components.spec import Spec
 from components.units import Duration, HttpUrl
@@ -69,30 +78,44 @@ class Route(Spec):
     target: Path
     """The path at the processor."""
 
-    @model_validator(mode="after")
-    def _placeholders_match(self) -> Route:
-        if unknown := set(placeholders(self.target)) - set(placeholders(self.path)):
-            raise ValueError(
-                f"target {self.target} uses {{{', '.join(sorted(unknown))}}}, which path {self.path} lacks"
-            )
-        return self
-
-    @property
-    def claim(self) -> str:
-        """What it answers: routes that differ only in the names of placeholders claim the same."""
-        return f"{self.method} {re.sub(r'{[^{}]*}', '{}', self.path)}"
+    # Of the field, not of the model: told whatever else is wrong with the route.
+    @field_validator("target")
+    @classmethod
+    def _placeholders_match(cls, target: str, info: ValidationInfo) -> str:
+        path = info.data.get("path", target)
+        if unknown := set(placeholders(target)) - set(placeholders(path)):
+            raise ValueError(f"uses {{{', '.join(sorted(unknown))}}}, which path {path} lacks")
+        return target
 
 
-def _differ(routes: tuple[Route, ...]) -> tuple[Route, ...]:
-    if not routes:
-        raise ValueError("none given; allowed: one or more")
-    claims = [route.claim for route in routes]
-    if twice := sorted({claim for claim in claims if claims.count(claim) > 1}):
-        raise ValueError(f"{', '.join(twice)} given twice; allowed: each method and path once")
+def _claim(route: Any) -> str:
+    """What a route answers: those that differ only in the names of placeholders claim the same."""
+    method, path = (
+        (route.method, route.path) if isinstance(route, Route) else (route["method"], route["path"])
+    )
+    return f"{method} {re.sub(r'{[^{}]*}', '{}', path)}"
+
+
+def _differ(given: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Two that claim the same are told also while something else is wrong with them, or with another one."""
+    routes: Any = None
+    errors: list[Any] = []
+    try:
+        routes = validate(given)
+    except ValidationError as error:
+        errors += error.errors(include_url=False)
+    unclear = {error["loc"][:1] for error in errors if error["loc"][1:2] != ("target",)}
+    if () not in unclear:
+        claims = [_claim(route) for index, route in enumerate(given) if (index,) not in unclear]
+        if twice := sorted({claim for claim in claims if claims.count(claim) > 1}):
+            reason = ValueError(f"{', '.join(twice)} given twice; allowed: each method and path once")
+            errors.append({"type": "value_error", "loc": (), "input": given, "ctx": {"error": reason}})
+    if errors:
+        raise ValidationError.from_exception_data("routes", errors)
     return routes
 
 
-Routes = Annotated[tuple[Route, ...], AfterValidator(_differ)]
+Routes = Annotated[tuple[Route, ...], Field(min_length=1), WrapValidator(_differ)]
 
 ROUTES = (
     Route(method="POST", path="/api/douyin/process", target="/api/process"),

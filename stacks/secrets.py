@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from stacks.certificates import Authority
@@ -53,8 +53,17 @@ def missing(requests: Iterable[SecretRequest], given: Mapping[str, object]) -> l
     return [request for request in requests if not given.get(request.name)]
 
 
-def problems(requests: Iterable[SecretRequest], given: Mapping[str, object], *, stack: str) -> list[Problem]:
-    """Secrets that are missing, too short, not text, or that no system asks for."""
+def problems(
+    requests: Iterable[SecretRequest],
+    given: Mapping[str, object],
+    *,
+    stack: str,
+    spared: Collection[str] = (),
+) -> list[Problem]:
+    """Secrets that are missing, too short, not text, or that no system asks for.
+
+    spared: names that may be asked for by a system that cannot be read.
+    """
     found = []
     known = {request.name: request for request in requests}
     for name, request in known.items():
@@ -70,7 +79,7 @@ def problems(requests: Iterable[SecretRequest], given: Mapping[str, object], *, 
                     path, f"allowed: at least {request.min_length} characters", f"{len(value)} characters"
                 )
             )
-    for name in sorted(set(given) - set(known)):
+    for name in sorted(set(given) - set(known) - set(spared)):
         allowed = ", ".join(known) or "none"
         found.append(
             Problem(f"berth:secrets.{name}", f"no chosen system has such a secret; known: {allowed}")

@@ -6,11 +6,11 @@ Imports no pulumi, so that the verbs and editors have it without the SDK.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, ValidationError, WithJsonSchema, create_model
+from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
 
 from components.host_spec import AnyHostSpec, EcsHost, LocalHost
 from components.spec import Spec
@@ -18,7 +18,7 @@ from stacks import secrets
 from stacks.claims import SubnetClaim, closed_ports, port_clashes, subnet_clashes
 from stacks.gateway_settings import GatewaySettings
 from stacks.image_settings import ImagesSettings
-from stacks.problems import Problem, SettingsError, any_within, problems_of, without_errors
+from stacks.problems import Problem, SettingsError, any_within, read
 from stacks.secrets import SecretRequest
 from stacks.system import SystemSettings
 
@@ -55,12 +55,27 @@ class StackSettings(Spec):
         """The systems in `systems`, each once, with their settings."""
         return {name: getattr(self, name) for name in self.systems}
 
-    def secret_requests(self) -> list[SecretRequest]:
-        """The secrets that must be there."""
-        requests = [request for system in self.chosen().values() for request in system.secrets()]
+    def secret_requests(self, dropped: Collection[str] = ()) -> list[SecretRequest]:
+        """The secrets that must be there; no default that stands for a wrong system asks for any."""
+        requests = [
+            request
+            for name, system in self.chosen().items()
+            if f"{NAMESPACE}{name}" not in dropped
+            for request in system.secrets()
+        ]
         if self.images.login is not None:
             requests.append(REGISTRY_PASSWORD)
         return requests
+
+    def may_be_asked(self, names: Iterable[str], dropped: Collection[str]) -> set[str]:
+        """Those of `names` that what was wrong could have asked for as secrets."""
+        names = set(names)
+        if any(any_within([path], [f"{NAMESPACE}systems"]) for path in dropped):
+            return names
+        if any(f"{NAMESPACE}{system}" in dropped for system in self.systems):
+            return names
+        login = {f"{NAMESPACE}images", f"{NAMESPACE}images.login"}
+        return names & {REGISTRY_PASSWORD.name} if login & set(dropped) else set()
 
     def problems(self, dropped: Collection[str] = ()) -> Iterator[Problem]:
         """What is wrong between settings that are right on their own.
@@ -121,11 +136,16 @@ def load(
     problems: list[Problem] = []
     raw = _decoded(config, problems)
     given = _secrets(raw.pop("secrets", {}), secret_keys, problems)
-    found, dropped = _readable(model, raw, problems)
+    reading = read(NAMESPACE, raw, model.model_validate)
+    problems += reading.problems
+    found: StackSettings | None = reading.found
     if found is not None:
-        problems += found.problems(dropped)
-        problems += secrets.problems(found.secret_requests(), given, stack=stack)
-    if found is None or problems:
+        problems += found.problems(reading.dropped)
+        if given is not None:
+            asked = found.secret_requests(reading.dropped)
+            spared = found.may_be_asked(given, reading.dropped)
+            problems += secrets.problems(asked, given, stack=stack, spared=spared)
+    if found is None or given is None or problems:
         raise SettingsError(problems)
     return Settings(found, given)
 
@@ -135,8 +155,10 @@ def missing_secrets(config: Mapping[str, str]) -> list[SecretRequest]:
     ignored: list[Problem] = []
     raw = _decoded(config, ignored)
     given = raw.pop("secrets", {})
-    found, _ = _readable(_MODEL, raw, ignored)
-    return secrets.missing(found.secret_requests(), given if isinstance(given, dict) else {}) if found else []
+    reading = read(NAMESPACE, raw, _MODEL.model_validate)
+    if reading.found is None or not isinstance(given, dict):
+        return []
+    return secrets.missing(reading.found.secret_requests(reading.dropped), given)
 
 
 def json_schema() -> dict[str, Any]:
@@ -195,31 +217,12 @@ def _value(text: str) -> Any:
         return text
 
 
-def _secrets(given: Any, secret_keys: Collection[str], problems: list[Problem]) -> dict[str, str]:
+def _secrets(given: Any, secret_keys: Collection[str], problems: list[Problem]) -> dict[str, str] | None:
     path = f"{NAMESPACE}secrets"
     if not isinstance(given, dict):
         problems.append(Problem(path, "allowed: a mapping of names to secret values"))
-        return {}
+        return None
     if given and path not in secret_keys:
         fix = f"allowed: values stored with `pulumi config set --secret --path {path}.NAME`"
         problems.append(Problem(path, f"stored as plain text; {fix}"))
     return given
-
-
-def _readable(
-    model: type[StackSettings], raw: dict[str, Any], problems: list[Problem]
-) -> tuple[StackSettings | None, list[str]]:
-    """The settings without the wrong ones, whose problems are added, and the paths of what was left out.
-
-    What remains is still checked for the rest: one report, not several. None when nothing does.
-    """
-    dropped: list[str] = []
-    for attempt in range(8):
-        try:
-            return model.model_validate(raw), dropped
-        except ValidationError as error:
-            if attempt == 0:
-                problems += problems_of(NAMESPACE, raw, error)
-            raw, paths = without_errors(NAMESPACE, raw, error)
-            dropped += paths
-    return None, dropped

@@ -58,7 +58,7 @@ def test_defaults_are_the_unified_gateway_on_this_machine() -> None:
 @pytest.mark.parametrize(
     ("values", "problem"),
     [
-        ({"systems": []}, "berth:systems: a list: allowed: tuple should have at least 1 item"),
+        ({"systems": []}, "berth:systems: none given: allowed: 1 or more"),
         ({"systems": ["gatewey"]}, "berth:systems[0]: 'gatewey': allowed: 'gateway'"),
         ({"systems": ["gateway", "gateway"]}, "berth:systems: 'gateway': given twice"),
         ({"systms": 1}, "berth:systms: unknown setting"),
@@ -103,11 +103,11 @@ def test_defaults_are_the_unified_gateway_on_this_machine() -> None:
         ),
         (
             {"gateway": {"gateway": {"routes": [{"method": "GET", "path": "/a", "target": "/{b}"}]}}},
-            "berth:gateway.gateway.routes[0]: a mapping: target /{b} uses {b}, which path /a lacks",
+            "berth:gateway.gateway.routes[0].target: '/{b}': uses {b}, which path /a lacks",
         ),
         (
             {"gateway": {"gateway": {"routes": []}}},
-            "berth:gateway.gateway.routes: a list: none given; allowed: one or more",
+            "berth:gateway.gateway.routes: none given: allowed: 1 or more",
         ),
         (
             {"gateway": {"gateway": {"routes": [{"method": "GET", "path": "/a/{Id}", "target": "/"}]}}},
