@@ -8,7 +8,9 @@ load in half the time of the SDK, which counts where the language host starts th
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import os
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -45,6 +47,8 @@ from policies.rule import Pending, Rule, Violation, undecided  # noqa: E402
 
 # The engine's own bound (400 MiB): the inputs of a resource may hold whole files.
 _OPTIONS: Final = [("grpc.max_receive_message_length", 400 * 1024 * 1024)]
+
+_PARENT_CHECK: Final = 1.0  # seconds
 
 
 class Analyzer(analyzer_pb2_grpc.AnalyzerServicer):
@@ -137,14 +141,20 @@ class Analyzer(analyzer_pb2_grpc.AnalyzerServicer):
 
 
 def serve(name: str, version: str, rules: Sequence[Rule]) -> None:
-    """Serve the rules on a free loopback port, print it for the engine, and stay until the engine ends it."""
+    """Serve the rules on a free loopback port, print it for the engine, and stay until the engine ends it.
+
+    Or until whoever started the pack is gone: a killed engine ends nobody. Should that be so from the start,
+    there is no one to print the port to, which fails.
+    """
+    parent = os.getppid()
     server = grpc.server(ThreadPoolExecutor(max_workers=2), options=_OPTIONS)
     analyzer_pb2_grpc.add_AnalyzerServicer_to_server(Analyzer(name, version, rules), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    try:
-        server.wait_for_termination()
-    except KeyboardInterrupt:
-        server.stop(0)
+    with contextlib.suppress(KeyboardInterrupt):
+        # It returns true when the time is over.
+        while server.wait_for_termination(_PARENT_CHECK) and os.getppid() == parent:
+            pass
+    server.stop(0)

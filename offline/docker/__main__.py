@@ -40,9 +40,10 @@ def main() -> None:
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         signal.signal(name, lambda *_: stop.set())
+    # Before the port: had the engine gone in between, this would fail for want of a reader.
+    parent = os.getppid()
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
-    parent = os.getppid()
     while not stop.wait(_PARENT_CHECK) and os.getppid() == parent:
         pass
     provider.cancellation.cancel_all()
