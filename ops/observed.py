@@ -49,15 +49,17 @@ def observe(container: Recorded, attributes: Mapping[str, Any] | None, *, now: d
     shown = f"exited ({state.get('ExitCode')})" if status == "exited" else status
     health = (state.get("Health") or {}).get("Status") or "-"
     running = status == "running"
+    # What is paused goes on as it was: what else is wrong with it must be known, too.
+    there = running or status == "paused"
     problems = []
     if container.stays:
         if not running:
             problems.append(shown)
-        elif health not in ("-", "healthy"):
+        if there and health not in ("-", "healthy"):
             problems.append(health)
     elif container.starts and not running and not (status == "exited" and state.get("ExitCode") == 0):
         problems.append(shown)
-    if running:
+    if there:
         problems += _off_networks(container, attributes)
     return Observed(
         service=container.service,

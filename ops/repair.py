@@ -54,9 +54,9 @@ def plan(name: str, exported: Mapping[str, Any], engine: Engine, *, accepted: Se
             continue
         said.append(f"{container.service} ({', '.join(found.problems)}) is {remedy}")
         refresh = refresh or remedy == MADE_AGAIN
-        if remedy == REPLACED:
+        if remedy in (REPLACED, RESUMED_AND_REPLACED):
             replaced += ["--replace", container.urn]
-        elif remedy == RESUMED:
+        if remedy in (RESUMED, RESUMED_AND_REPLACED):
             paused.append(container.id)
     if said:
         say(f"changed behind our back: {'; '.join(said)}")
@@ -66,6 +66,7 @@ def plan(name: str, exported: Mapping[str, Any], engine: Engine, *, accepted: Se
 MADE_AGAIN = "made again"
 REPLACED = "replaced"
 RESUMED = "resumed"
+RESUMED_AND_REPLACED = "resumed and replaced"  # a paused process cannot be stopped in order
 
 
 def remedy_for(found: observed.Observed, *, stays: bool, starts: bool) -> str | None:
@@ -77,7 +78,7 @@ def remedy_for(found: observed.Observed, *, stays: bool, starts: bool) -> str | 
     if not (stays and starts):
         return None
     if found.state == "paused":
-        return RESUMED
+        return RESUMED if {*found.problems} <= {"paused", "starting"} else RESUMED_AND_REPLACED
     if found.state == "running":
         return None if found.problems == ("starting",) else REPLACED
     return REPLACED if found.state == "restarting" else MADE_AGAIN

@@ -58,7 +58,7 @@ web = docker.Container(
     ports=[docker.ContainerPortArgs(internal=8080, external=wanted["port"], ip="127.0.0.1")],
     healthcheck=docker.ContainerHealthcheckArgs(
         tests=["CMD", "wget", "-q", "-O", "/dev/null", "http://127.0.0.1:8080/health"],
-        interval="1s", timeout="2s", retries=300, start_period="1s",
+        interval="1s", timeout="2s", retries=3, start_period="300s",
     ),
     wait=True, wait_timeout=300,
     labels=[docker.ContainerLabelArgs(label=k, value=v) for k, v in labels.items()],

@@ -46,7 +46,15 @@ def test_an_address_where_nobody_listens() -> None:
     ("body", "words"),
     [
         (b'{"status": "degraded", "config": "rejected"}', "configuration was rejected"),
-        (b'{"status": "degraded"}', "status 'degraded'"),
+        (b'{"status": "degraded"}', 'status "degraded"'),
+        *(
+            (f'{{"status": {status}}}'.encode(), f"status {status}")
+            for status in ('"fail"', '"down"', '"stopping"', '"warn"', '"never heard"', '""', "null", "503")
+        ),
+        *((f'{{"status": {status}}}'.encode(), None) for status in ('"OK"', '"UP"', '"pass"', "true", "200")),
+        (b'{"status": false}', "status false"),
+        (b'{"status": {"db": "up"}}', 'status {"db": "up"}'),
+        (b'{"jobs": 3}', None),
         (b'{"status": "ok", "config": "current"}', None),
         (b"ok\n", None),
         (b"[]", None),

@@ -10,7 +10,7 @@ import pytest
 from ops.checks import skips
 from ops.observed import observe
 from ops.recorded import Membership, Recorded, containers, data_volumes, doors, unmade
-from ops.repair import MADE_AGAIN, REPLACED, RESUMED, remedy_for
+from ops.repair import MADE_AGAIN, REPLACED, RESUMED, RESUMED_AND_REPLACED, remedy_for
 from ops.status import Report
 
 NOW = datetime(2026, 1, 2, 3, 4, 15, tzinfo=UTC)
@@ -98,12 +98,22 @@ def test_a_container_belongs_on_its_networks_under_its_names() -> None:
         (inspected("running", health="unhealthy"), REPLACED),
         (inspected("restarting"), REPLACED),
         (inspected("paused"), RESUMED),
+        (inspected("paused", health="healthy"), RESUMED),
+        (inspected("paused", health="starting"), RESUMED),
+        (inspected("paused", health="unhealthy"), RESUMED_AND_REPLACED),
         (inspected("exited"), MADE_AGAIN),
         (None, MADE_AGAIN),
     ],
 )
 def test_what_up_does_about_it(attributes: dict[str, Any] | None, remedy: str | None) -> None:
     assert remedy_for(observe(WEB, attributes, now=NOW), stays=True, starts=True) == remedy
+
+
+def test_a_paused_container_off_its_network_needs_both() -> None:
+    web = replace(WEB, networks=(Membership(network="inner"),))
+    found = observe(web, inspected("paused", health="healthy"), now=NOW)
+    assert found.problems == ("paused", "not on network inner")
+    assert remedy_for(found, stays=True, starts=True) == RESUMED_AND_REPLACED
 
 
 def test_a_failed_job_is_not_run_again_by_itself() -> None:
