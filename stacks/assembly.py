@@ -76,16 +76,13 @@ class Assembly(Component):
         self._networks.append(network)
         return network
 
-    def volume(
-        self,
-        role: str,
-        suffix: str = "data",
-        *,
-        storage: Storage = EngineStorage(),  # noqa: B008  (frozen)
-    ) -> Volume:
-        """A data volume `{system}-{stack}-{role}-{suffix}`; it outlives every update, and the stack."""
-        spec = VolumeSpec(name=f"{self.name}-{pulumi.get_stack()}-{role}-{suffix}", storage=storage)
-        volume = Volume(f"{self.name}-{role}-{suffix}", spec, identity=self.identity(role), opts=self.child())
+    def data(self, name: str, storage: Storage = EngineStorage()) -> VolumeSpec:  # noqa: B008  (frozen)
+        """A data volume `{system}-{stack}-{name}`, for a store or for `volume`."""
+        return VolumeSpec(name=f"{self.name}-{pulumi.get_stack()}-{name}", storage=storage)
+
+    def volume(self, role: str, name: str, spec: VolumeSpec) -> Volume:
+        """A data volume of a role, as the child `{system}-{name}`. It outlives updates, and the stack."""
+        volume = Volume(f"{self.name}-{name}", spec, identity=self.identity(role), opts=self.child())
         self._volumes.append(volume)
         return volume
 

@@ -120,7 +120,7 @@ def _process(
         rollout=StartFirst(replicas=processor.replicas),
         config=[ConfigFiles(target=CONFIG, files=(app,))],
         secrets=[SecretFile(name=ALIYUN_ACCESS_KEY.name, env="ALIYUN_ACCESS_KEY_FILE")],
-        volumes=[VolumeMount(volume=system.volume("processor"), target=DATA)],
+        volumes=[_data(system, "processor")],
         scrape=Scrape(port=8093),
         after=after,
     )
@@ -135,5 +135,10 @@ def _store(system: Assembly, network: AnyNetwork, files: FilesHere) -> Service:
         network=network,
         limits=Limits(cpus=files.cpus, memory=files.memory),
         env={"SAMPLE": str(files.samples).lower()},
-        volumes=[VolumeMount(volume=system.volume("audio"), target=DATA)],
+        volumes=[_data(system, "audio")],
     )
+
+
+def _data(system: Assembly, role: str) -> VolumeMount:
+    name = f"{role}-data"
+    return VolumeMount(volume=system.volume(role, name, system.data(name)), target=DATA)

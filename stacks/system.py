@@ -12,13 +12,18 @@ from stacks.image_settings import ImageChoice
 from stacks.secrets import SecretRequest
 
 
-class ServiceSettings(Spec):
-    """What the stack file may say of any service."""
+class Sized(Spec):
+    """What a container may use."""
+
+    cpus: Cpus = Cpus("0.5")
+    memory: Memory = Memory("128MiB")
+
+
+class ServiceSettings(Sized):
+    """What the stack file may say of any service with an image of its own."""
 
     image: ImageChoice | None = None
     """Unset: as `berth:images` says."""
-    cpus: Cpus = Cpus("0.5")
-    memory: Memory = Memory("128MiB")
 
 
 class SystemSettings(Spec, ABC):

@@ -1,0 +1,172 @@
+"""`berth:cloud-api`: the audio editor on cloud speech APIs (systems.md, 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from components.spec import Spec, default_tag
+from components.stores.sizes import Size
+from components.stores.tuning import Eviction, MysqlTuning, RedisTuning
+from components.units import Cidr, Cpus, Duration, HttpUrl, Memory, ObjectName
+from stacks.claims import PortClaim, SubnetClaim
+from stacks.edge_settings import EdgeService
+from stacks.image_settings import ImageChoice
+from stacks.secrets import CertificateRequest, SecretRequest
+from stacks.system import ServiceSettings, Sized, SystemSettings
+
+MYSQL_ROOT_PASSWORD = SecretRequest("cloud_api_mysql_root_password", "the root password of the database")
+MYSQL_PASSWORD = SecretRequest("cloud_api_mysql_password", "the backend's password for the database")
+MYSQL_REPLICATION_PASSWORD = SecretRequest(
+    "cloud_api_mysql_replication_password", "the replica's password", generated_length=32
+)
+MYSQL_CERTIFICATE = CertificateRequest(
+    "cloud_api_mysql_certificate",
+    "the certificate of the database",
+    hosts=("mysql", "mysql-replica", "localhost"),
+)
+REDIS_PASSWORD = SecretRequest("cloud_api_redis_password", "the password of cache, sessions and queue")
+COSYVOICE_KEY = SecretRequest("cosyvoice_api_key", "the key for CosyVoice (DashScope)", 8)
+GPT_SOVITS_KEY = SecretRequest("gpt_sovits_api_key", "the key for GPT-SoVITS", 8)
+
+
+class OwnNetwork(Spec):
+    """The network of this system."""
+
+    name: ObjectName = "audio-editor-network"
+    subnet: Cidr | None = None
+    """Unset: the engine takes a free one."""
+
+
+class Clouds(Spec):
+    """The real speech APIs; their keys are secrets."""
+
+    kind: Literal["cloud"] = "cloud"
+    cosyvoice: HttpUrl = "https://dashscope.aliyuncs.com/api/v1/services/aigc/text-to-speech"
+    gpt_sovits: HttpUrl
+    """Such as `https://api.example.com/gpt-sovits/v1`."""
+
+
+class StandIn(Sized):
+    """A local program in their place, which speaks with espeak-ng: no account, no network."""
+
+    kind: Literal["stand-in"]
+    memory: Memory = Memory("256MiB")
+
+
+Apis = Annotated[Clouds | StandIn, Field(discriminator="kind"), default_tag("kind", "cloud")]
+
+
+class FrontendService(ServiceSettings):
+    """The single-page application."""
+
+    mode: Literal["production", "development"] = "production"
+    """production: the optimised build. development: Vite, with hot reload."""
+    replicas: Annotated[int, Field(ge=1, le=20)] = 1
+
+    @model_validator(mode="after")
+    def _one_reloads(self) -> FrontendService:
+        if self.mode == "development" and self.replicas > 1:
+            raise ValueError(
+                f"{self.replicas} replicas in development; allowed: 1, each would reload on its own"
+            )
+        return self
+
+
+class BackendService(ServiceSettings):
+    """The API, WebSockets and the editing itself."""
+
+    replicas: Annotated[int, Field(ge=1, le=20)] = 1
+    cpus: Cpus = Cpus("1")
+    memory: Memory = Memory("512MiB")
+    max_upload: Size = Size("100MiB")
+
+
+class TtsProxyService(ServiceSettings):
+    """One API over the speech clouds."""
+
+    replicas: Annotated[int, Field(ge=1, le=20)] = 1
+    memory: Memory = Memory("256MiB")
+    timeout: Duration = Duration("30s")
+    """For one synthesis, retries included."""
+
+
+class MysqlReplica(Sized):
+    """A second server that follows the first."""
+
+    cpus: Cpus = Cpus("1")
+    memory: Memory = Memory("1GiB")
+
+
+class MysqlService(ServiceSettings):
+    """MySQL 8.0; TLS required."""
+
+    database: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")] = "audioediter"
+    user: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,31}$")] = "audioediter"
+    tuning: MysqlTuning = MysqlTuning()
+    cpus: Cpus = Cpus("1")
+    memory: Memory = Memory("1GiB")
+    replica: MysqlReplica | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> MysqlService:
+        if self.user in ("root", "replicator"):
+            raise ValueError(f"user {self.user} is the server's own; allowed: another name")
+        self.tuning.check(self.memory)
+        if self.replica:
+            self.tuning.check(self.replica.memory)
+        return self
+
+
+class RedisService(ServiceSettings):
+    """Redis 7: cache, sessions and queue, of which nothing may be evicted."""
+
+    maxmemory: Size = Size("128MiB")
+    eviction: Eviction = "noeviction"
+    memory: Memory = Memory("256MiB")
+
+    def tuning(self) -> RedisTuning:
+        """What the server is told."""
+        return RedisTuning(maxmemory=self.maxmemory, eviction=self.eviction)
+
+    @model_validator(mode="after")
+    def _fits(self) -> RedisService:
+        self.tuning().check(self.memory)
+        return self
+
+
+class CloudApiSettings(SystemSettings):
+    """All of the audio editor on one host."""
+
+    network: OwnNetwork = OwnNetwork()
+    apis: Apis
+    nginx: EdgeService = EdgeService()
+    frontend: FrontendService = FrontendService()
+    backend: BackendService = BackendService()
+    tts_proxy: TtsProxyService = TtsProxyService()
+    mysql: MysqlService = MysqlService()
+    redis: RedisService = RedisService()
+
+    def port_claims(self) -> Iterator[PortClaim]:
+        return self.nginx.port_claims("berth:cloud-api.nginx")
+
+    def subnet_claims(self) -> Iterator[SubnetClaim]:
+        if self.network.subnet:
+            yield SubnetClaim("berth:cloud-api.network.subnet", self.network.subnet)
+
+    def secrets(self) -> Iterator[SecretRequest]:
+        yield from (MYSQL_ROOT_PASSWORD, MYSQL_PASSWORD, MYSQL_CERTIFICATE, REDIS_PASSWORD)
+        if self.mysql.replica:
+            yield MYSQL_REPLICATION_PASSWORD
+        yield from (COSYVOICE_KEY, GPT_SOVITS_KEY)
+        yield from self.nginx.certificate_requests("cloud-api")
+
+    def images(self) -> Iterator[tuple[str, ImageChoice | None]]:
+        for role in ("frontend", "backend", "tts_proxy"):
+            yield f"berth:cloud-api.{role}.image", getattr(self, role).image
+        for role in ("nginx", "mysql", "redis"):
+            # Images of others have names of their own, which no release of ours decides.
+            if (image := getattr(self, role).image) is not None:
+                yield f"berth:cloud-api.{role}.image", image
