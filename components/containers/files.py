@@ -64,32 +64,12 @@ class Files(Component):
                 # A file that is no longer described must not stay behind.
                 opts=self.child(replacement_trigger=list(spec.names), delete_before_replace=False),
             ).name
-        self.carrier = docker.Container(
-            f"{name}-carrier",
+        self.carrier = carrier(
+            name,
+            {f"{spec.target}/{file}": contents[file] for file in spec.names},
+            mount=docker.ContainerMountArgs(type="volume", source=source, target=spec.target),
             image=image,
-            # Never runs: a name for the engine to refuse, should someone start it by hand.
-            command=["this-container-only-carries-files"],
-            start=False,
-            must_run=False,
-            restart="no",
-            network_mode="none",
-            # As narrow as a service, for the same case.
-            user="10001:10001",
-            capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"]),
-            security_opts=["no-new-privileges"],
-            cpus="0.1",
-            memory=16,
-            memory_swap=16,
-            log_driver="json-file",
-            log_opts={"max-file": "1", "max-size": "1m"},
-            labels=[docker.ContainerLabelArgs(label=k, value=v) for k, v in labels.items()],
-            mounts=[docker.ContainerMountArgs(type="volume", source=source, target=spec.target)],
-            uploads=[
-                docker.ContainerUploadArgs(
-                    file=f"{spec.target}/{file}", content=contents[file], permissions="0444"
-                )
-                for file in spec.names
-            ],
+            identity=identity,
             opts=self.child(delete_before_replace=False),
         )
         self.mounts: list[docker.ContainerMountArgs] = []
@@ -102,3 +82,41 @@ class Files(Component):
             carried = self.carrier.name.apply(lambda carrier: f"{carrier}:ro")
             self.volumes.append(docker.ContainerVolumeArgs(from_container=carried))
         self.register_outputs({"carrier": self.carrier.name})
+
+
+def carrier(
+    name: str,
+    contents: Mapping[str, pulumi.Input[str]],
+    *,
+    mount: docker.ContainerMountArgs,
+    image: pulumi.Input[str],
+    identity: Identity,
+    opts: pulumi.ResourceOptions,
+) -> docker.Container:
+    """A container `{name}-carrier` that never runs; the files (path to text) lie in what it mounts."""
+    return docker.Container(
+        f"{name}-carrier",
+        image=image,
+        # Never runs: a name for the engine to refuse, should someone start it by hand.
+        command=["this-container-only-carries-files"],
+        start=False,
+        must_run=False,
+        restart="no",
+        network_mode="none",
+        # As narrow as a service, for the same case.
+        user="10001:10001",
+        capabilities=docker.ContainerCapabilitiesArgs(drops=["ALL"]),
+        security_opts=["no-new-privileges"],
+        cpus="0.1",
+        memory=16,
+        memory_swap=16,
+        log_driver="json-file",
+        log_opts={"max-file": "1", "max-size": "1m"},
+        labels=[docker.ContainerLabelArgs(label=k, value=v) for k, v in identity.labels().items()],
+        mounts=[mount],
+        uploads=[
+            docker.ContainerUploadArgs(file=path, content=content, permissions="0444")
+            for path, content in contents.items()
+        ],
+        opts=opts,
+    )

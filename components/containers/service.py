@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import pulumi
 import pulumi_docker as docker
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components.base import Component
 from components.containers.container import ContainerSpec, RestartPolicy, container_args, files_of
+from components.containers.handover import Handover
 from components.containers.health import HealthCheck
 from components.containers.image import Image
 from components.containers.job import Job
@@ -50,9 +51,21 @@ class StopFirst(Spec):
     """The old container stops before the new one starts, because it holds what only one can hold."""
 
     kind: Literal["stop-first"] = "stop-first"
+    replicas: Annotated[int, Field(ge=1, le=100)] = 1
+    """Replaced one after the other, so that the others serve meanwhile."""
     publish: tuple[PublishedPort, ...] = ()
     address: Address | None = None
-    """A fixed address on the network, which then needs a subnet."""
+    """A fixed address on the network, which then needs a subnet. The first replica has it."""
+
+    @model_validator(mode="after")
+    def _one_holds_a_host_port(self) -> StopFirst:
+        if self.publish and self.replicas > 1:
+            ports = ", ".join(str(port.host) for port in self.publish)
+            raise ValueError(
+                f"replicas: {self.replicas} with host port {ports}, which only one container can hold; "
+                "allowed: 1, or no published port and an edge before them"
+            )
+        return self
 
 
 Rollout = Annotated[StartFirst | StopFirst, Field(discriminator="kind")]
@@ -116,6 +129,7 @@ class Service(Component):
         volumes: Sequence[VolumeMount] = (),
         secrets: Mapping[str, pulumi.Input[str]] | None = None,
         after: Sequence[Dependency] = (),
+        handover: Handover | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(name, opts=opts)
@@ -123,36 +137,44 @@ class Service(Component):
         rollout = spec.rollout
         stop_first = rollout if isinstance(rollout, StopFirst) else None
         files = files_of(self, spec, image=image, secrets=secrets or {})
-        args = container_args(
-            spec,
-            image=image,
-            network=network,
-            files=files,
-            volumes=volumes,
-            address=stop_first.address if stop_first else None,
-        )
+
+        def args(number: int) -> dict[str, Any]:
+            made = container_args(
+                spec,
+                image=image,
+                network=network,
+                files=files,
+                volumes=volumes,
+                address=stop_first.address if stop_first and number == 1 else None,
+            )
+            return handover.around(spec, made) if handover else made
+
         ready: list[pulumi.Input[pulumi.Resource]] = [file.carrier for file in files]
         for dependency in after:
-            ready += (
-                dependency.job.done if isinstance(dependency, Completed) else dependency.service.containers
-            )
+            ready += dependency.job.done if isinstance(dependency, Completed) else dependency.service.ready
         self.containers: list[docker.Container] = []
-        for number in range(1, rollout.replicas + 1 if isinstance(rollout, StartFirst) else 2):
-            self.containers.append(
-                docker.Container(
-                    f"{name}-{number}",
-                    **args,
-                    healthcheck=spec.health.args(),
-                    restart=spec.restart,
-                    wait=spec.wait_until == "healthy",
-                    wait_timeout=spec.health.deadline.whole_seconds,
-                    ports=[port.args() for port in stop_first.publish] if stop_first else None,
-                    opts=self.child(
-                        delete_before_replace=stop_first is not None,
-                        # One replica after the other.
-                        depends_on=[*ready, *self.containers[-1:]],
-                    ),
-                )
+        self.ready: list[pulumi.Input[pulumi.Resource]] = []
+        """What depends on the service waits for these: its containers, and that an edge knows them."""
+        before: list[pulumi.Input[pulumi.Resource]] = []
+        for number in range(1, rollout.replicas + 1):
+            container = docker.Container(
+                f"{name}-{number}",
+                **args(number),
+                healthcheck=spec.health.args(),
+                restart=spec.restart,
+                wait=spec.wait_until == "healthy",
+                wait_timeout=spec.health.deadline.whole_seconds,
+                ports=[port.args() for port in stop_first.publish] if stop_first else None,
+                opts=self.child(
+                    delete_before_replace=stop_first is not None,
+                    # One replica after the other.
+                    depends_on=[*ready, *before],
+                ),
             )
+            self.containers.append(container)
+            before = [container]
+            if handover:
+                before = handover.serve(container, number, last=number == rollout.replicas)
+            self.ready += [container, *before]
         self.container_names = pulumi.Output.all(*(container.name for container in self.containers))
         self.register_outputs({"containers": self.container_names})

@@ -91,7 +91,7 @@ def test_stop_first_gives_up_what_only_one_can_hold() -> None:
         lambda: StartFirst(publish=()),  # type: ignore[call-arg]
         lambda: StartFirst(address="172.20.0.10"),  # type: ignore[call-arg]
         lambda: StartFirst(replicas=0),
-        lambda: StopFirst(replicas=2),  # type: ignore[call-arg]
+        lambda: StopFirst(replicas=2, publish=(PublishedPort(container=80, host=80),)),
         lambda: CommandProbe(kind="command", argv=()),
         lambda: CommandProbe(kind="command", argv=("check", "")),
         lambda: HttpProbe(port=0),

@@ -1,0 +1,49 @@
+# leave DRAIN COMMAND...: runs COMMAND. Told to stop, it leaves the edge first, for at most DRAIN seconds, and only
+# then passes the signal on. Started by `sh -c` in any image: POSIX sh alone. The edge's side is edge/watch.sh.
+drain=$1
+shift
+state=/run/handover
+read -r me </etc/hostname
+mine() { while read -r address name _; do [ "$name" = "$me" ] && echo "$address"; done </etc/hosts; }
+# A container that was here before us may have left with the same address.
+for address in $(mine); do rm -f "$state/leaving.$address"; done
+
+"$@" &
+child=$!
+stopping=
+
+used() { # whether an edge is alive that may still send a request to one of our addresses
+    beat=0 serving='' busy=''
+    [ -r "$state/status" ] || return 1
+    while read -r key value; do
+        case $key in beat) beat=$value ;; serving) serving=$value ;; busy) busy=$value ;; esac
+    done <"$state/status"
+    [ $(($(date +%s) - beat)) -le 5 ] || return 1
+    for address in $(mine); do
+        case " $serving $busy " in *" $address "*) return 0 ;; esac
+    done
+    return 1
+}
+
+leave() {
+    [ -z "$stopping" ] || return
+    stopping=yes
+    for address in $(mine); do : >"$state/leaving.$address"; done
+    waited=0
+    while [ "$waited" -lt $((drain * 5)) ] && used && kill -0 "$child" 2>/dev/null; do
+        sleep 0.2
+        waited=$((waited + 1))
+    done
+    kill -s "$1" "$child" 2>/dev/null
+}
+trap 'leave TERM' TERM
+trap 'leave INT' INT
+trap 'leave QUIT' QUIT
+
+while :; do
+    before=$stopping
+    wait "$child"
+    code=$?
+    # A signal ends `wait` early; the second one tells how the command ended.
+    [ "$stopping" = "$before" ] && exit "$code"
+done

@@ -1,0 +1,108 @@
+"""What the edge listens to: sites with their names, certificates and routes."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from components.base import Identity
+from components.containers.container import Limits
+from components.containers.service import PublishedPort
+from components.edge.routes import Route
+from components.edge.words import ByteSize, HeaderName, HostName, PlainText
+from components.spec import Spec
+from components.units import AbsolutePath, Address, DnsName, Duration, Port
+
+
+class Header(Spec):
+    """A header of every answer."""
+
+    name: HeaderName
+    value: PlainText
+
+
+SECURITY: tuple[Header, ...] = (
+    Header(name="X-Content-Type-Options", value="nosniff"),
+    Header(name="X-Frame-Options", value="DENY"),
+    Header(name="Referrer-Policy", value="strict-origin-when-cross-origin"),
+)
+
+
+class Tls(Spec):
+    """TLS 1.2 and 1.3 with a certificate that comes beside the spec, as a PEM text: key, leaf, chain."""
+
+    certificate: DnsName
+    """Its name among the edge's `certificates`."""
+    redirect_from: Port | None = None
+    """A port where plain HTTP is told to come back with HTTPS; what ACME asks for is answered there."""
+    public_port: Port = 443
+    """The port that clients know, for that redirect."""
+    hsts: Duration | None = None
+    """How long browsers insist on HTTPS; not for a certificate that only developers trust."""
+
+
+class Site(Spec):
+    """A server. One with a port that is not published serves the containers of the network only."""
+
+    name: DnsName
+    port: Annotated[int, Field(ge=1, le=65535)]
+    hosts: tuple[HostName, ...] = ()
+    """Empty: every name that no other site on this port has."""
+    tls: Tls | None = None
+    routes: Annotated[tuple[Route, ...], Field(min_length=1)]
+    headers: tuple[Header, ...] = SECURITY
+    max_body: ByteSize = "1m"
+
+    @model_validator(mode="after")
+    def _paths_are_unique(self) -> Site:
+        paths = [(route.path, route.exact) for route in self.routes]
+        twice = sorted({path for path, exact in paths if paths.count((path, exact)) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} given twice; allowed: each path once")
+        return self
+
+
+class EdgeSpec(Spec):
+    """One nginx in front of services."""
+
+    identity: Identity
+    alias: DnsName = "nginx"
+    sites: Annotated[tuple[Site, ...], Field(min_length=1)]
+    publish: tuple[PublishedPort, ...] = ()
+    address: Address | None = None
+    """A fixed address on the network."""
+    acme: AbsolutePath | None = None
+    """The folder in which an ACME client puts its answers."""
+    limits: Limits = Limits()
+    stop_grace: Duration = Duration("30s")
+    """How long requests in flight may take when the edge itself is replaced."""
+    longest: Duration = Duration("1h")
+    """How long a connection, such as a WebSocket, may outlast a change of the configuration."""
+    workers: Annotated[int, Field(ge=1, le=64)] | None = None
+    """nginx processes; unset: one for each of the host's processors."""
+
+    @model_validator(mode="after")
+    def _sites_stand_beside_each_other(self) -> EdgeSpec:
+        names = [site.name for site in self.sites]
+        listeners = [(site.port, host) for site in self.sites for host in site.hosts or ("",)]
+        redirects = {site.tls.redirect_from for site in self.sites if site.tls and site.tls.redirect_from}
+        ports = {site.port: site.tls is not None for site in self.sites}
+        if len(names) != len(set(names)):
+            raise ValueError("sites: a name is given twice; allowed: each once")
+        for port, host in listeners:
+            if listeners.count((port, host)) > 1:
+                raise ValueError(
+                    f"port {port}: {host or 'the site for every name'} is given twice; allowed: once"
+                )
+        for site in self.sites:
+            if ports[site.port] != (site.tls is not None):
+                raise ValueError(f"port {site.port}: some sites have TLS; allowed: all of a port, or none")
+        if taken := sorted(redirects & set(ports)):
+            raise ValueError(f"port {taken[0]}: both a site and a redirect; allowed: one of them")
+        listened = redirects | set(ports)
+        for published in self.publish:
+            if published.container not in listened:
+                allowed = ", ".join(map(str, sorted(listened)))
+                raise ValueError(f"publish: nobody listens on {published.container}; allowed: {allowed}")
+        return self
