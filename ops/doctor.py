@@ -65,8 +65,7 @@ def _stack(file: StackFile) -> Finding:
 
 
 def _secrets(file: StackFile) -> Finding:
-    if refusal := settings.unset_secrets(file):
-        return Finding("secrets", "missing", refusal.cause, refusal.fix)
+    settings.check(file)  # one that is wrong has been told, and may need other secrets
     if missing := settings.missing_secrets(file):
         names = ", ".join(request.config_path for request in missing)
         return Finding("secrets", "later", f"the first up makes and encrypts {names}")

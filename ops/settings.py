@@ -26,39 +26,31 @@ def schema() -> dict[str, Any]:
     return json_schema()
 
 
-def check(file: StackFile) -> None:
-    """Raises UserError with everything that is wrong in the stack file, secrets that are missing aside.
+def check(file: StackFile, *, secrets: bool = True) -> None:
+    """Raises UserError with everything that is wrong in the stack file; the values of secrets stay sealed.
 
-    The values of secrets stay sealed.
+    secrets: also name the missing ones that only the user can set.
     """
     from stacks.problems import SettingsError
     from stacks.settings import load
 
+    missing = missing_secrets(file)
+    unset = missing if secrets and not _may_generate(file) else []
     config = _as_engine_hands_it_over(file)
-    if missing := missing_secrets(file):
-        names = [*_names(file), *(request.name for request in missing)]
-        config["berth:secrets"] = json.dumps(dict.fromkeys(names, _SEALED))
+    if made := [request.name for request in missing if request not in unset]:
+        config["berth:secrets"] = json.dumps(_given(file) | dict.fromkeys(made, _SEALED))
     try:
         load(config, _sealed_keys(file), stack=file.name)
     except SettingsError as error:
-        raise UserError(
-            f"{file.path.name}: {error}",
-            fix=f"correct {file.path.name} as each line says; ./berth config schema prints what is allowed",
-        ) from None
-
-
-def unset_secrets(file: StackFile) -> UserError | None:
-    """The error about the secrets that only the user can set; None when there are none."""
-    unset = [] if _may_generate(file) else missing_secrets(file)
-    if not unset:
-        return None
-    named = ", ".join(f"{request.config_path} ({request.purpose})" for request in unset)
-    commands = [f'eval "$(./berth env -s {file.name})"'] + [
-        f"pulumi config set --secret --path {request.config_path} --stack {file.name}" for request in unset
-    ]
-    return UserError(
-        f"{file.path.name} is valid, but lacks what only you can set: {named}", fix=" && ".join(commands)
-    )
+        commands = " && ".join(
+            [f'eval "$(./berth env -s {file.name})"']
+            + [f"pulumi config set --secret --path {it.config_path} --stack {file.name}" for it in unset]
+        )
+        fix = f"correct {file.path.name} as each line says; ./berth config schema prints what is allowed"
+        if unset:
+            others = {problem.path for problem in error.problems} - {it.config_path for it in unset}
+            fix = f"{fix}; then {commands}" if others else commands
+        raise UserError(f"{file.path.name}: {error}", fix=fix) from None
 
 
 def ensure_secrets(stack: Stack, *, renewed: Sequence[str] = ()) -> None:
@@ -132,17 +124,21 @@ def _as_engine_hands_it_over(file: StackFile) -> dict[str, str]:
         f"berth:{key}": value if isinstance(value, str) else json.dumps(value, default=str)
         for key, value in file.config.items()
     }
-    if _names(file):
-        handed["berth:secrets"] = json.dumps(dict.fromkeys(_names(file), _SEALED))
+    handed |= {key: "" for key in file.content.get("config") or {} if str(key).startswith("docker:")}
+    if given := _given(file):
+        handed["berth:secrets"] = json.dumps(given, default=str)
     return handed
 
 
-def _names(file: StackFile) -> list[str]:
-    """The secrets that are set; each is a mapping with one key, `secure`."""
+def _given(file: StackFile) -> dict[str, Any]:
+    """The secrets in the file; a sealed one is a mapping with one key, `secure`."""
     given = file.config.get("secrets")
     if not isinstance(given, dict):
-        return []
-    return [str(name) for name, value in given.items() if isinstance(value, dict) and "secure" in value]
+        return {}
+    return {
+        str(name): _SEALED if isinstance(value, dict) and "secure" in value else value
+        for name, value in given.items()
+    }
 
 
 def _sealed_keys(file: StackFile) -> set[str]:

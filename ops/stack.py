@@ -152,7 +152,7 @@ def open_stack(
     """
     file = StackFile(name)
     if ready:
-        settings.check(file)
+        settings.check(file, secrets=program)
     wanted = file.host
     found = toolchain.find()
     docker = engine.existing(wanted) if wanted.kind != "ecs" else None
@@ -166,9 +166,6 @@ def open_stack(
     )
     if not ready:
         return stack
-    if program and (refusal := settings.unset_secrets(file)):
-        stack.select()  # Pulumi sets secrets only of a stack that it knows.
-        raise refusal
     if docker is not None:
         stack = replace(stack, engine=engine.ensure(wanted))
         base_image.ensure(docker, file)
