@@ -6,25 +6,42 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import pulumi
 
 from components.base import Component, Identity, Scrape
 from components.containers.container import ConfigFiles, EnvVar, Hardening, Limits, SecretFile
+from components.containers.handover import Handover, UpstreamSpec
 from components.containers.health import HealthCheck, HttpProbe
 from components.containers.image import Image
 from components.containers.mounts import Tmpfs, VolumeMount
 from components.containers.network import AnyNetwork, Network, NetworkSpec
-from components.containers.service import Dependency, Rollout, Service, ServiceSpec, StartFirst
+from components.containers.service import (
+    Dependency,
+    PublishedPort,
+    Rollout,
+    Service,
+    ServiceSpec,
+    StartFirst,
+)
 from components.containers.volume import EngineStorage, Storage, Volume, VolumeSpec
 from components.host import Host
-from components.units import Cidr, Duration
+from components.units import Address, Cidr, Duration
+from stacks.certificates import authority_of
 from stacks.image_settings import ImageChoice, ImagesSettings
 from stacks.images import image_spec
 
+if TYPE_CHECKING:
+    from components.edge.edge import Edge
+    from components.edge.routes import Route
+    from components.edge.sites import Site
+    from components.stores.store import Store, Tls
+    from stacks.edge_settings import EdgeService
+
 # More than what a server of ours takes to drain and stop.
 _STOP_GRACE = Duration("15s")
+_Store = TypeVar("_Store", bound="Store")
 _Network = TypeVar("_Network", bound=AnyNetwork)
 
 
@@ -55,6 +72,8 @@ class Assembly(Component):
         self._networks: list[AnyNetwork] = []
         self._services: dict[str, tuple[Service, int]] = {}
         self._volumes: list[Volume] = []
+        self._url: str | None = None
+        self._authority: str | None = None
 
     def identity(self, service: str) -> Identity:
         """Of a part of this system."""
@@ -115,10 +134,12 @@ class Assembly(Component):
         scrape: Scrape | None = None,
         stop_grace: Duration = _STOP_GRACE,
         after: Sequence[Dependency] = (),
+        handover: Handover | None = None,
     ) -> Service:
         """A service `{system}-{role}`, found on the network as `role`.
 
         port: where it listens. health: unset, GET /health on that port. secrets: each of `berth:secrets`.
+        handover: the upstream of an edge that this service is.
         """
         spec = ServiceSpec(
             identity=self.identity(role),
@@ -143,17 +164,97 @@ class Assembly(Component):
             volumes=volumes,
             secrets={secret.name: self.secret(secret.name) for secret in secrets},
             after=after,
+            handover=handover,
             opts=self.child(),
         )
         return self.add(role, service, port)
+
+    def store(self, role: str, store: _Store) -> _Store:
+        """Count a store, its server and its data, as a part of this system."""
+        self.add(role, store.service, store.port)
+        self._volumes.append(store.volume)
+        return store
+
+    def upstream(self, spec: UpstreamSpec, *, nginx: Image) -> Handover:
+        """A service of this system as its edge sees it; given to both. nginx: the edge's image."""
+        return Handover(
+            f"{self.name}-{spec.name}-handover",
+            spec,
+            image=nginx,
+            identity=self.identity(spec.name),
+            opts=self.child(),
+        )
 
     def add(self, role: str, service: Service, port: int) -> Service:
         """Count a service as a part of this system. port: where it listens on the network."""
         self._services[role] = service, port
         return service
 
+    def tls(self, name: str) -> Tls:
+        """The certificate of a store, from its secret."""
+        from components.stores.store import Tls
+
+        bundle = self._around.secrets[name]
+        return Tls(certificate=self.secret(name), authority=authority_of(bundle))
+
+    def door(
+        self,
+        settings: EdgeService,
+        routes: Sequence[Route],
+        *,
+        nginx: Image,
+        network: AnyNetwork,
+        upstreams: Sequence[Handover],
+        internal: Sequence[Site] = (),
+        address: Address | None = None,
+        max_body: str = "1m",
+        after: Sequence[Dependency] = (),
+    ) -> Edge:
+        """The edge `{system}-edge`: HTTPS with these routes, and a redirect to it from plain HTTP.
+
+        internal: further sites, on ports that are not published.
+        """
+        # Only here: a system without an edge need not load it.
+        from components.edge.edge import Edge
+        from components.edge.sites import EdgeSpec, Site
+        from components.edge.sites import Tls as EdgeTls
+
+        public = Site(
+            name="public",
+            port=443,
+            tls=EdgeTls(certificate="public", redirect_from=80, public_port=settings.https_port),
+            routes=tuple(routes),
+            max_body=max_body,
+        )
+        bundle = settings.bundle(self.name, self._around.secrets)
+        edge = Edge(
+            f"{self.name}-edge",
+            EdgeSpec(
+                identity=self.identity("nginx"),
+                sites=(public, *internal),
+                publish=(
+                    PublishedPort(container=80, host=settings.http_port, address=settings.address),
+                    PublishedPort(container=443, host=settings.https_port, address=settings.address),
+                ),
+                address=address,
+                limits=Limits(cpus=settings.cpus, memory=settings.memory),
+            ),
+            image=nginx,
+            network=network,
+            upstreams=upstreams,
+            certificates={"public": bundle},
+            after=after,
+            opts=self.child(),
+        )
+        self.add("nginx", edge.service, 443)
+        self._url, self._authority = settings.url(self.host.spec.public_address), authority_of(bundle)
+        return edge
+
     def finish(self, *, url: str | None = None, checks: Sequence[str] = ()) -> dict[str, object]:
-        """stacks.outputs.SystemOutputs, not yet known; nothing is added after this."""
+        """stacks.outputs.SystemOutputs, not yet known; nothing is added after this.
+
+        url: where the system is reached; unset, its door's.
+        """
         outputs: dict[str, object] = {
             "services": {
                 role: {"containers": service.container_names, "alias": service.spec.alias, "port": port}
@@ -161,9 +262,11 @@ class Assembly(Component):
             },
             "networks": [network.network_name for network in self._networks],
             "volumes": [volume.volume_name for volume in self._volumes],
-            "url": url,
+            "url": url or self._url,
             "checks": list(checks),
         }
+        if self._authority is not None:
+            outputs["authority"] = self._authority
         self.register_outputs(outputs)
         return outputs
 

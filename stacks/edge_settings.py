@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -10,8 +11,11 @@ from pydantic import Field
 from components.spec import Spec, default_tag
 from components.units import Address, Cpus, Duration, Memory, Port
 from stacks.claims import PortClaim
+from stacks.problems import Problem, SettingsError
 from stacks.secrets import CertificateRequest
 from stacks.system import ServiceSettings
+
+PROJECT = Path(__file__).resolve().parent.parent
 
 Host = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$", description="a host name")]
 
@@ -53,6 +57,32 @@ class EdgeService(ServiceSettings):
         """The host ports that it takes. path: its own in the stack file."""
         yield PortClaim(f"{path}.http_port", self.address, self.http_port)
         yield PortClaim(f"{path}.https_port", self.address, self.https_port)
+
+    def url(self, public_address: str) -> str:
+        """Where clients reach it: the first host name, or for localhost the address that it listens on.
+
+        public_address: of the host machine.
+        """
+        host = self.hosts[0]
+        if host == "localhost":
+            host = public_address if self.address == "0.0.0.0" else self.address  # noqa: S104
+        return f"https://{host}" if self.https_port == 443 else f"https://{host}:{self.https_port}"
+
+    def bundle(self, system: str, secrets: Mapping[str, str]) -> str:
+        """The certificate as one PEM text: key, certificate, issuers. Raises SettingsError."""
+        if not isinstance(self.certificate, CertificateFiles):
+            return secrets[certificate_name(system)]
+        texts, problems = [], []
+        for part in ("key", "certificate"):
+            path = getattr(self.certificate, part)
+            try:
+                texts.append((PROJECT / path).read_text().strip() + "\n")
+            except (OSError, UnicodeDecodeError) as error:
+                reason = f"cannot be read ({getattr(error, 'strerror', None) or error}); allowed: a PEM file"
+                problems.append(Problem(f"berth:{system}.nginx.certificate.{part}", reason, path))
+        if problems:
+            raise SettingsError(problems)
+        return "".join(texts)
 
     def certificate_requests(self, system: str) -> Iterator[CertificateRequest]:
         """The certificate, where it is a secret."""

@@ -19,6 +19,7 @@ class ServiceOutputs:
 @dataclass(frozen=True, kw_only=True)
 class SystemOutputs:
     """One system on the host. `volumes`: with data that outlives it. `url`: where it has a public door.
+    `authority`: the certificate (PEM) to check that door's with.
 
     `checks`: the paths below `url` that answer a GET with 2xx once the system serves; some pass through to
     the services behind the door, so that an open door with nothing behind it shows.
@@ -28,6 +29,7 @@ class SystemOutputs:
     networks: list[str] = field(default_factory=list)
     volumes: list[str] = field(default_factory=list)
     url: str | None = None
+    authority: str | None = None
     checks: list[str] = field(default_factory=list)
 
     @classmethod
