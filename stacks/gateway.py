@@ -34,6 +34,7 @@ from stacks.gateway_settings import (
     Unified,
 )
 
+_OTHER_FILES = 512  # of a gateway: what it refuses at the door, scrapes, its own
 _FILES_URL = "http://file-system-go:8000"
 
 
@@ -79,7 +80,10 @@ def _enter(
         8010,
         image=system.image("api-gateway", gateway.image),
         network=network,
-        limits=Limits(cpus=gateway.cpus, memory=gateway.memory),
+        # A client and its service each; newer engines give a process 1024 unless told otherwise.
+        limits=Limits(
+            cpus=gateway.cpus, memory=gateway.memory, open_files=2 * gateway.connections + _OTHER_FILES
+        ),
         rollout=StopFirst(
             publish=(PublishedPort(container=8010, host=gateway.port, address=gateway.address),)
         ),
