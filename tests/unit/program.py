@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -96,18 +97,26 @@ def _masked(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
+@contextmanager
+def _own_loop() -> Iterator[None]:
+    """An event loop for one program: any test before may have closed or unset the thread's."""
+    loop = asyncio.new_event_loop()
+    # A failed output fails all that were made of it: one is raised, the others need no traceback.
+    loop.set_exception_handler(lambda _loop, _context: None)
+    asyncio.set_event_loop(loop)
+    try:
+        yield
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
 def register(program: Callable[[], object], *, exit_code: int = 0) -> list[Registration]:
     """What `program` registers, in the order of URNs."""
     provider = _Provider()
     provider.exit_code = exit_code
     recorder = _Recorder(provider)
-    mocks.set_mocks(provider, project="berth", stack="dev", preview=False, monitor=recorder)
-
-    @pulumi.runtime.test
-    def run() -> None:
-        # A failed output fails all that were made of it: one is raised, the others need no traceback.
-        asyncio.get_event_loop().set_exception_handler(lambda _loop, _context: None)
-        program()
-
-    run()
+    with _own_loop():
+        mocks.set_mocks(provider, project="berth", stack="dev", preview=False, monitor=recorder)
+        pulumi.runtime.test(program)()
     return sorted(recorder.registrations, key=lambda registration: registration.urn)
