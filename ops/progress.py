@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
@@ -26,7 +26,8 @@ def step(title: str) -> Iterator[None]:
             with _spinner(title):
                 yield
         else:
-            with _lines(title, started):
+            say(f"{title} ...")
+            with signs_of_life(title):
                 yield
     except BaseException:
         say(f"{title}: failed after {time.monotonic() - started:.0f} s")
@@ -46,18 +47,28 @@ def _spinner(title: str) -> Iterator[None]:
 
 
 @contextmanager
-def _lines(title: str, started: float) -> Iterator[None]:
+def signs_of_life(title: str) -> Iterator[Callable[[], None]]:
+    """Says after each TICK of silence how long it has been going on.
+
+    Yields what to call when something else was shown.
+    """
+    started = last = time.monotonic()
     done = threading.Event()
 
-    def tick() -> None:
-        while not done.wait(TICK):
-            say(f"  still at it: {title} ({time.monotonic() - started:.0f} s)")
+    def showed() -> None:
+        nonlocal last
+        last = time.monotonic()
 
-    say(f"{title} ...")
+    def tick() -> None:
+        while not done.wait(max(0.0, last + TICK - time.monotonic())):
+            if time.monotonic() - last >= TICK:
+                say(f"  still at it: {title} ({time.monotonic() - started:.0f} s)")
+                showed()
+
     ticker = threading.Thread(target=tick, daemon=True)
     ticker.start()
     try:
-        yield
+        yield showed
     finally:
         done.set()
         ticker.join()

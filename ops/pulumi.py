@@ -12,16 +12,17 @@ import subprocess
 import sys
 import termios
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from itertools import takewhile
 from types import FrameType
 from typing import TextIO
 
 from ops.errors import UserError
 from ops.explain import explain
 from ops.places import ROOT
-from ops.progress import say
+from ops.progress import say, signs_of_life
 
 KEPT_LINES = 2000
 _PR_SET_PDEATHSIG = 1
@@ -64,7 +65,8 @@ class Pulumi:
         process = self._start(
             list(args), stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.PIPE
         )
-        with _interrupts_go_to(process) as interrupted:
+        words = " ".join(takewhile(lambda word: not word.startswith("-"), args[:2]))
+        with self._lives(words), _interrupts_go_to(process) as interrupted:
             out, err = process.communicate(text)
         if interrupted:
             raise UserError(f"`pulumi {args[0]}` was interrupted", fix="run the same command again", code=130)
@@ -75,14 +77,18 @@ class Pulumi:
     def _lines(self, args: Sequence[str], target: TextIO) -> tuple[str, int, bool]:
         kept: deque[str] = deque(maxlen=KEPT_LINES)
         process = self._start([*args, "--color", "never"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        with _interrupts_go_to(process) as interrupted:
+        with self._lives(args[0]) as showed, _interrupts_go_to(process) as interrupted:
             assert process.stdout is not None
             for line in process.stdout:
                 kept.append(line)
                 target.write(line)
                 target.flush()
+                showed()
             code = process.wait()
         return "".join(kept), code, bool(interrupted)
+
+    def _lives(self, doing: str) -> AbstractContextManager[Callable[[], None]]:
+        return signs_of_life(f"pulumi {doing} of stack {self.stack}")
 
     def _live(self, args: Sequence[str], target: TextIO) -> tuple[str, int, bool]:
         """Through a terminal of its own, so that Pulumi shows each resource's elapsed seconds."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ops import health, observed, recorded
 from ops.errors import UserError
-from ops.progress import say
+from ops.progress import say, signs_of_life
 
 if TYPE_CHECKING:
     from ops.engine import Engine
@@ -84,15 +84,16 @@ def verify(stack: Stack, *, deadline: float = SETTLE) -> None:
         return
     exported = stack.export()
     end = time.monotonic() + deadline
-    while problems := examine(stack.name, exported, stack.engine).problems:
-        if time.monotonic() > end:
-            raise UserError(
-                f"stack {stack.name} is up, but not as it should be: {'; '.join(problems)}",
-                fix=f"correct what is named; ./berth status -s {stack.name} shows all, `docker logs NAME` "
-                "what a container says; where an address alone does not answer, a firewall or another "
-                "machine's address is the usual cause",
-            )
-        time.sleep(PAUSE)
+    with signs_of_life(f"waiting until stack {stack.name} answers"):
+        while problems := examine(stack.name, exported, stack.engine).problems:
+            if time.monotonic() > end:
+                raise UserError(
+                    f"stack {stack.name} is up, but not as it should be: {'; '.join(problems)}",
+                    fix=f"correct what is named; ./berth status -s {stack.name} shows all, "
+                    "`docker logs NAME` what a container says; where an address alone does not answer, a firewall or another "
+                    "machine's address is the usual cause",
+                )
+            time.sleep(PAUSE)
 
 
 def document(report: Report) -> dict[str, Any]:
