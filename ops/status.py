@@ -90,8 +90,8 @@ def verify(stack: Stack, *, deadline: float = SETTLE) -> None:
                 raise UserError(
                     f"stack {stack.name} is up, but not as it should be: {'; '.join(problems)}",
                     fix=f"correct what is named; ./berth status -s {stack.name} shows all, "
-                    "`docker logs NAME` what a container says; where an address alone does not answer, a firewall or another "
-                    "machine's address is the usual cause",
+                    "`docker logs NAME` what a container says; where an address alone does not answer, "
+                    "a firewall or another machine's address is the usual cause",
                 )
             time.sleep(PAUSE)
 
