@@ -1,0 +1,1 @@
+"""taifish: a web application, its workers and its clock, from one image."""

@@ -1,0 +1,45 @@
+"""The connection to PostgreSQL."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from .settings import Settings
+
+
+def connect(settings: Settings, *, pool: int = 5) -> sa.Engine:
+    """An engine whose connections are tried before use; at most `pool` of them, and twice as many in a rush.
+
+    The password is read from its file for each connection. TLS is as DATABASE_URL says.
+    """
+    engine = sa.create_engine(
+        settings.database_url.replace("postgresql://", "postgresql+psycopg://", 1),
+        pool_pre_ping=True,
+        pool_size=pool,
+        max_overflow=pool,
+        pool_timeout=3,
+        pool_recycle=1800,
+        # A database that vanished without a goodbye is noticed in seconds, not in fifteen minutes.
+        connect_args={
+            "connect_timeout": 3,
+            "tcp_user_timeout": 8000,
+            "keepalives_idle": 10,
+            "keepalives_interval": 3,
+            "keepalives_count": 3,
+            "application_name": "taifish",
+        },
+    )
+
+    @sa.event.listens_for(engine, "do_connect")
+    def password(_dialect: Any, _record: Any, _args: Any, arguments: dict[str, Any]) -> None:
+        arguments["password"] = settings.database_password()
+
+    return engine
+
+
+def reason(error: BaseException) -> str:
+    """The cause in one line, without the statement and its values."""
+    cause = getattr(error, "orig", None) or error
+    return " ".join(str(cause).split()) or type(cause).__name__
