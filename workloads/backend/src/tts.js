@@ -32,10 +32,14 @@ export class Speech {
    * @param {string} path
    * @param {AbortSignal} signal
    */
-  async save({ provider, text, voice }, path, signal) {
+  async save({ provider = 'auto', text, voice }, path, signal) {
     const request = {
       method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'audio/wav' },
+      headers: {
+        'content-type': 'application/json',
+        accept: 'audio/wav',
+        'x-request-timeout': String(this.seconds * 1000),
+      },
       body: JSON.stringify({ provider, text, voice, format: 'wav' }),
     };
     for (let attempt = 1; ; attempt++) {

@@ -113,7 +113,7 @@ test('speech: tried again when the proxy says so, the proxy’s words when not',
   answers.push({ status: 503, text: refusal('overloaded', true) }, { status: 200, text: 'RIFF' });
   await save();
   assert.equal(await readFile(target, 'utf8'), 'RIFF');
-  assert.deepEqual(asked[1], { text: 'hello', voice: 'v', format: 'wav' });
+  assert.deepEqual(asked[1], { provider: 'auto', text: 'hello', voice: 'v', format: 'wav' });
   answers.push({ status: 422, text: refusal('unprocessable', false) });
   await assert.rejects(save(), { code: 'unprocessable', message: 'it is unprocessable' });
   answers.push(...Array.from({ length: 3 }, () => ({ status: 502, text: '<html>' })));
