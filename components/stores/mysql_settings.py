@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from components.containers.container import Limits
 from components.stores.store import InitScript, StoreSpec
 from components.stores.tuning import MysqlTuning
 from components.units import Cpus, Memory
 
+
+def _not_taken(name: str) -> str:
+    if name in ("root", "replicator"):
+        raise ValueError("allowed: a user other than root and replicator, whom the server has already")
+    return name
+
+
 Account = Annotated[
-    str,
-    Field(
-        pattern=r"^(?!root$|replicator$)[A-Za-z_][A-Za-z0-9_]{0,31}$", description="a user other than root"
-    ),
+    str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,31}$", description="a user"), AfterValidator(_not_taken)
 ]
 
 

@@ -27,7 +27,14 @@ from components.containers.image import Image
 from components.containers.job import Job, JobSpec
 from components.containers.mounts import Tmpfs, VolumeMount
 from components.containers.network import AnyNetwork
-from components.containers.service import Completed, Dependency, Service, ServiceSpec, StopFirst
+from components.containers.service import (
+    Completed,
+    Dependency,
+    Service,
+    ServiceSpec,
+    StopFirst,
+    resources_of,
+)
 from components.containers.volume import Volume, VolumeSpec
 from components.spec import Spec
 from components.stores.sizes import Size
@@ -137,7 +144,7 @@ class Store(Component):
             network=network,
             volumes=[VolumeMount(volume=self.volume, target=recipe.data, read_only=True)],
             secrets=secrets,
-            depends_on=[resource for dependency in after for resource in _resources(dependency)],
+            depends_on=resources_of(after),
             opts=self.child(),
         )
         self.service = Service(
@@ -227,7 +234,3 @@ def _init(recipe: Recipe) -> tuple[ConfigFiles, ...]:
         return ()
     files = tuple(ConfigFile(name=script.name, text=script.text) for script in recipe.init)
     return (ConfigFiles(target="/docker-entrypoint-initdb.d", files=files),)
-
-
-def _resources(dependency: Dependency) -> Sequence[pulumi.Input[pulumi.Resource]]:
-    return dependency.job.done if isinstance(dependency, Completed) else dependency.service.containers

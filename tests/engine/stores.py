@@ -1,0 +1,122 @@
+"""A bench for stores: a stack of its own that holds the stores a test asks for, and a client beside them."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import docker
+
+from stacks.certificates import Authority
+from tests.engine.project import Project, Result
+
+ROOT = Path(__file__).resolve().parents[2]
+PACK = str(ROOT / "policies")
+PROGRAM = """
+    import json
+    from pathlib import Path
+    from tests.engine.store_program import build
+
+    build(json.loads(Path("wanted.json").read_text()))
+"""
+SECRETS = {
+    "password": "it's a \\ \" : pass#word",
+    "root_password": "ro'ot\\-wo:rd",
+    "replication_password": "re'pli\\ca:ted",
+}
+"""Characters that mean something to a shell, to SQL and to option files."""
+
+
+class StoreBench:
+    """`name` stands in the name of every object on the engine."""
+
+    def __init__(self, project: Project, client: docker.DockerClient, images: Mapping[str, str]) -> None:
+        self.project, self.client, self.images = project, client, images
+        self.name = f"stores-{secrets.token_hex(3)}"
+        self.authority = Authority.new("stores under test")
+        hosts = ["postgres", "postgres-replica", "mysql", "mysql-replica"]
+        self.wanted: dict[str, Any] = {
+            "name": self.name,
+            "stores": {},
+            "secrets": SECRETS,
+            "authority": self.authority.certificate,
+            "certificate": self.authority.issue(hosts),
+        }
+        project.env["PYTHONPATH"] = str(ROOT)
+        project.program(PROGRAM)
+
+    def want(self, role: str, *, image: str | None = None, **fields: Any) -> None:
+        """Adds the store or changes it; `fields` are those of its spec."""
+        stores = self.wanted["stores"]
+        kept = stores.get(role, {"image": self.images[role.partition("-")[0]], "spec": {}})
+        stores[role] = {"image": image or kept["image"], "spec": {**kept["spec"], **fields}}
+
+    def secret(self, name: str, value: str) -> None:
+        """Gives a secret another value."""
+        self.wanted["secrets"] = {**self.wanted["secrets"], name: value}
+
+    def up(self, *, check: bool = True) -> Result:
+        """`pulumi up` with the policy pack."""
+        (self.project.folder / "wanted.json").write_text(json.dumps(self.wanted))
+        return self.project.up("--policy-pack", PACK, check=check)
+
+    def volume(self, role: str) -> str:
+        """The data volume of a store."""
+        return f"{self.name}-{role}-data"
+
+    def container(self, role: str) -> Any:
+        """The running server of a store."""
+        label = f"berth.service={role}"
+        found = self.client.containers.list(filters={"label": [f"berth.system={self.name}", label]})
+        (server,) = [item for item in found if item.labels["berth.service"] == role]
+        return server
+
+    def client_run(self, role: str, script: str, *, data: bool = False) -> tuple[int, str]:
+        """A shell script in a container of the store's image on its network: exit status and output.
+
+        The passwords are files in /secrets, the authority is /secrets/ca.pem. data: with the store's volume as
+        root.
+        """
+        folder = self.project.folder / "client"
+        folder.mkdir(exist_ok=True)
+        for name, text in {**self.wanted["secrets"], "ca.pem": self.authority.certificate}.items():
+            (folder / name).write_text(text)
+            (folder / name).chmod(0o444)
+        volumes = {str(folder): {"bind": "/secrets", "mode": "ro"}}
+        if data:
+            volumes[self.volume(role)] = {"bind": "/mnt", "mode": "rw"}
+        made = self.client.containers.create(
+            self.images[role.partition("-")[0]],
+            entrypoint=["sh", "-c"],
+            command=[script],
+            network=self.name,
+            volumes=volumes,
+            user="0" if data else None,
+            labels={"berth.system": self.name},
+        )
+        try:
+            made.start()
+            code = int(made.wait(timeout=120)["StatusCode"])
+            return code, made.logs().decode()
+        finally:
+            made.remove(force=True)
+
+    def close(self) -> None:
+        """Takes the stack down and removes what it retained."""
+        self.project.run("state", "unprotect", "--all", "--yes", check=False)
+        self.project.destroy(check=False)
+        filters = {"label": f"berth.system={self.name}"}
+        for container in self.client.containers.list(all=True, filters=filters):
+            container.remove(force=True, v=True)
+        for volume in self.client.volumes.list(filters=filters):
+            volume.remove(force=True)
+        for network in self.client.networks.list(filters=filters):
+            network.remove()
+
+
+def lines(text: str) -> Sequence[str]:
+    """Those that say something."""
+    return [line for line in text.splitlines() if line.strip()]

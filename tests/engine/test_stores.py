@@ -1,0 +1,139 @@
+"""Stores on a real engine: made, used over TLS, replaced, taken down and up again, and guarded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import docker
+import pytest
+
+from tests.docker.workloads import image
+from tests.engine.project import Project
+from tests.engine.stores import StoreBench
+
+pytestmark = pytest.mark.engine
+
+
+@pytest.fixture(scope="module")
+def images() -> dict[str, str]:
+    client = docker.from_env()
+    return {role: image(client, role) for role in ("postgres", "mysql", "redis")}
+
+
+@pytest.fixture
+def bench(project: Project, images: dict[str, str]) -> Iterator[StoreBench]:
+    made = StoreBench(project, docker.from_env(), images)
+    yield made
+    made.close()
+
+
+def test_redis_keeps_its_data_and_its_users_to_their_rules(bench: StoreBench) -> None:
+    bench.secret("reader_password", "a reader's word")
+    bench.want("redis", users=[{"name": "reader", "rules": "~open:* +get"}])
+    bench.up()
+    bench.project.unchanged()
+    ask = "export REDISCLI_AUTH=$(cat /secrets/%s); redis-cli -h redis %s"
+    assert bench.client_run("redis", ask % ("password", "set open:a kept")) == (0, "OK\n")
+    assert "WRONGPASS" in bench.client_run("redis", ask % ("root_password", "get open:a"))[1]
+    assert "NOAUTH" in bench.client_run("redis", "redis-cli -h redis get open:a")[1]
+    reader = ask % ("reader_password", "--user reader %s")
+    assert bench.client_run("redis", reader % "get open:a")[1].endswith("kept\n")
+    assert "NOPERM" in bench.client_run("redis", reader % "set open:a changed")[1]
+    assert "NOPERM" in bench.client_run("redis", reader % "get closed")[1]
+    before = bench.container("redis").id
+    bench.want("redis", maxmemory="64MiB")
+    bench.up()
+    assert bench.container("redis").id != before
+    assert bench.client_run("redis", ask % ("password", "get open:a")) == (0, "kept\n")
+    assert bench.client_run("redis", ask % ("password", "config get maxmemory"))[1].split()[1] == "67108864"
+
+
+def psql(mode: str = "verify-full", *, host: str = "postgres", word: str = "password") -> str:
+    """A client's command line, to be followed by SQL."""
+    login = f"host={host} user=owner dbname=things sslmode={mode} sslrootcert=/secrets/ca.pem"
+    return f"export PGPASSWORD=\"$(cat /secrets/{word})\"; psql -qAtX '{login}' -v ON_ERROR_STOP=1 -c"
+
+
+def test_postgres_serves_over_tls_and_keeps_its_data(bench: StoreBench) -> None:
+    script = {"name": "10-made.sql", "text": "CREATE TABLE made AS SELECT now() AS at;"}
+    bench.want(
+        "postgres",
+        init=[script, {"name": "20-more.sh", "text": "echo 'INSERT INTO made VALUES (now());' | psql -q"}],
+    )
+    bench.up()
+    bench.project.unchanged()
+    code, version = bench.client_run(
+        "postgres", f"{psql()} 'SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid()'"
+    )
+    assert (code, version) == (0, "TLSv1.3\n")
+    code, said = bench.client_run("postgres", f"{psql('disable')} 'SELECT 1'")
+    assert code and "no encryption" in said
+    code, said = bench.client_run("postgres", f"{psql(word='root_password')} 'SELECT 1'")
+    assert code and "password authentication failed" in said
+    assert bench.client_run("postgres", f"{psql()} 'SHOW password_encryption; SHOW shared_buffers'")[1] == (
+        "scram-sha-256\n128MB\n"
+    )
+    made = bench.client_run("postgres", f"{psql()} 'SELECT count(*), max(at) FROM made'")[1]
+    assert made.startswith("2|")
+    before = bench.container("postgres").id
+    bench.want("postgres", tuning={"shared_buffers": "96MiB"})
+    bench.up()
+    assert bench.container("postgres").id != before
+    assert bench.client_run(
+        "postgres", f"{psql()} 'SHOW shared_buffers; SELECT count(*), max(at) FROM made'"
+    )[1] == (f"96MB\n{made}")
+    again(bench)
+    assert bench.client_run("postgres", f"{psql()} 'SELECT count(*), max(at) FROM made'")[1] == made
+    hidden(bench, "postgres")
+
+
+def again(bench: StoreBench) -> None:
+    """Takes the stack down and up again; the data stay on the host."""
+    bench.project.run("state", "unprotect", "--all", "--yes")
+    bench.project.destroy()
+    assert not bench.client.containers.list(all=True, filters={"label": f"berth.system={bench.name}"})
+    bench.up()
+
+
+def hidden(bench: StoreBench, role: str) -> None:
+    """No secret shows where people look."""
+    server = bench.container(role)
+    everything = repr(server.attrs) + server.logs().decode() + repr(server.top()) + bench.project.state_text()
+    for secret in bench.wanted["secrets"].values():
+        assert secret not in everything
+    assert "PRIVATE KEY" not in everything
+
+
+def test_mysql_serves_over_tls_and_keeps_its_data(bench: StoreBench) -> None:
+    script = {"name": "10-made.sql", "text": "CREATE TABLE made AS SELECT now(6) AS at;"}
+    bench.want("mysql", init=[script])
+    bench.up()
+    bench.project.unchanged()
+    ask = f"{mysql()} -e"
+    code, cipher = bench.client_run("mysql", f"{ask} \"SHOW STATUS LIKE 'Ssl_version'\"")
+    assert code == 0 and "TLSv1.3" in cipher
+    code, said = bench.client_run("mysql", f"{mysql(tls='--skip-ssl')} -e 'SELECT 1'")
+    assert code and "--require_secure_transport=ON" in said
+    code, said = bench.client_run("mysql", f"{mysql(word='root_password')} -e 'SELECT 1'")
+    assert code and "Access denied" in said
+    made = bench.client_run("mysql", f"{ask} 'SELECT count(*), max(at) FROM made'")[1]
+    assert made.startswith("1\t")
+    before = bench.container("mysql").id
+    bench.want("mysql", tuning={"buffer_pool": "128MiB"})
+    bench.up()
+    assert bench.container("mysql").id != before
+    assert bench.client_run(
+        "mysql", f"{ask} 'SELECT @@innodb_buffer_pool_size; SELECT count(*), max(at) FROM made'"
+    ) == (
+        0,
+        f"134217728\n{made}",
+    )
+    again(bench)
+    assert bench.client_run("mysql", f"{ask} 'SELECT count(*), max(at) FROM made'")[1] == made
+    hidden(bench, "mysql")
+
+
+def mysql(*, host: str = "mysql", user: str = "owner", word: str = "password", tls: str = "") -> str:
+    """A client's command line."""
+    checked = tls or "--ssl-ca=/secrets/ca.pem --ssl-verify-server-cert"
+    return f'export MYSQL_PWD="$(cat /secrets/{word})"; mysql --no-defaults -N -h {host} -u {user} {checked} my_things'
