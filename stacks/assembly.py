@@ -15,6 +15,7 @@ from components.containers.container import ConfigFiles, EnvVar, Hardening, Limi
 from components.containers.handover import Handover, UpstreamSpec
 from components.containers.health import HealthCheck, HttpProbe
 from components.containers.image import Image
+from components.containers.job import Job, JobSpec
 from components.containers.mounts import Tmpfs, VolumeMount
 from components.containers.network import AnyNetwork, Network, NetworkSpec
 from components.containers.service import (
@@ -24,6 +25,7 @@ from components.containers.service import (
     Service,
     ServiceSpec,
     StartFirst,
+    resources_of,
 )
 from components.containers.volume import EngineStorage, Storage, Volume, VolumeSpec
 from components.host import Host
@@ -70,7 +72,7 @@ class Assembly(Component):
         super().__init__(system, opts=pulumi.ResourceOptions.merge(self.host.options(), opts))
         self._images: dict[str, Image] = {}
         self._networks: list[AnyNetwork] = []
-        self._services: dict[str, tuple[Service, int]] = {}
+        self._services: dict[str, tuple[Service, int | None]] = {}
         self._volumes: list[Volume] = []
         self._url: str | None = None
         self._authority: str | None = None
@@ -117,7 +119,7 @@ class Assembly(Component):
     def service(
         self,
         role: str,
-        port: int,
+        port: int | None,
         *,
         image: Image,
         network: AnyNetwork,
@@ -138,7 +140,8 @@ class Assembly(Component):
     ) -> Service:
         """A service `{system}-{role}`, found on the network as `role`.
 
-        port: where it listens. health: unset, GET /health on that port. secrets: each of `berth:secrets`.
+        port: where it listens; None, and then `health` given, for one that does not. health: unset, GET
+        /health on that port. secrets: each of `berth:secrets`.
         handover: the upstream of an edge that this service is.
         """
         spec = ServiceSpec(
@@ -146,7 +149,7 @@ class Assembly(Component):
             alias=role,
             limits=limits,
             rollout=rollout,
-            health=health or answers(port),
+            health=health or answers(_listening(role, port)),
             command=command,
             env=tuple(EnvVar(name=name, value=value) for name, value in env.items()),
             config=tuple(config),
@@ -169,6 +172,39 @@ class Assembly(Component):
         )
         return self.add(role, service, port)
 
+    def job(
+        self,
+        role: str,
+        *,
+        image: Image,
+        network: AnyNetwork,
+        command: tuple[str, ...],
+        env: Mapping[str, str] = MappingProxyType({}),
+        config: Sequence[ConfigFiles] = (),
+        secrets: Sequence[SecretFile] = (),
+        limits: Limits = Limits(),  # noqa: B008  (frozen)
+        after: Sequence[Dependency] = (),
+    ) -> Job:
+        """A job `{system}-{role}`: it runs to its end before what comes after it, again when it changes."""
+        spec = JobSpec(
+            identity=self.identity(role),
+            alias=role,
+            limits=limits,
+            command=command,
+            env=tuple(EnvVar(name=name, value=value) for name, value in env.items()),
+            config=tuple(config),
+            secrets=tuple(secrets),
+        )
+        return Job(
+            f"{self.name}-{role}",
+            spec,
+            image=image,
+            network=network,
+            secrets={secret.name: self.secret(secret.name) for secret in secrets},
+            depends_on=resources_of(after),
+            opts=self.child(),
+        )
+
     def store(self, role: str, store: _Store) -> _Store:
         """Count a store, its server and its data, as a part of this system."""
         self.add(role, store.service, store.port)
@@ -185,8 +221,8 @@ class Assembly(Component):
             opts=self.child(),
         )
 
-    def add(self, role: str, service: Service, port: int) -> Service:
-        """Count a service as a part of this system. port: where it listens on the network."""
+    def add(self, role: str, service: Service, port: int | None) -> Service:
+        """Count a service as a part of this system. port: where it listens on the network, if it does."""
         self._services[role] = service, port
         return service
 
@@ -269,6 +305,12 @@ class Assembly(Component):
             outputs["authority"] = self._authority
         self.register_outputs(outputs)
         return outputs
+
+
+def _listening(role: str, port: int | None) -> int:
+    if port is None:
+        raise ValueError(f"{role} has neither a port nor a health check; allowed: one of them")
+    return port
 
 
 def answers(port: int, path: str = "/health") -> HealthCheck:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -18,6 +18,11 @@ from stacks.image_settings import ImageChoice
 from stacks.secrets import CertificateRequest, SecretRequest
 from stacks.system import ServiceSettings, Sized, SystemSettings
 
+if TYPE_CHECKING:
+    from components.containers.volume import Storage
+
+DATABASE = "taifish"
+"""The database and its owner."""
 POSTGRES_PASSWORD = SecretRequest("celery_postgres_password", "the database password of taifish")
 REDIS_PASSWORD = SecretRequest("celery_redis_password", "the password of taifish's broker")
 POSTGRES_CERTIFICATE = CertificateRequest(
@@ -150,6 +155,7 @@ class RedisService(ServiceSettings):
     memory: Memory = Memory("512MiB")
 
     def tuning(self) -> RedisTuning:
+        """What the server is told."""
         return RedisTuning(maxmemory=self.maxmemory, eviction=self.eviction)
 
     @model_validator(mode="after")
@@ -169,6 +175,15 @@ class CelerySettings(SystemSettings):
     beat: BeatService = BeatService()
     postgres: PostgresService = PostgresService()
     redis: RedisService = RedisService()
+
+    def storage(self, folder: str) -> Storage:
+        """Where the data of a part lie: `postgres`, `redis`, or a folder of the application."""
+        from components.containers.volume import DirectoryStorage, EngineStorage
+
+        if isinstance(self.data, EngineData):
+            return EngineStorage()
+        below = folder if folder in ("postgres", "redis") else f"app/{folder}"
+        return DirectoryStorage(kind="directory", path=f"{self.data.root}/data/{below}")
 
     def port_claims(self) -> Iterator[PortClaim]:
         return self.nginx.port_claims("berth:celery.nginx")

@@ -9,11 +9,11 @@ from typing import Any, Self
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceOutputs:
-    """One service: its containers' names on the host, and where other containers find it."""
+    """One service: its containers' names on the host, and where other containers find it (if it listens)."""
 
     containers: list[str]
     alias: str
-    port: int
+    port: int | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -111,6 +111,14 @@ class Completed:
 Dependency = Started | Healthy | Completed
 
 
+def resources_of(after: Sequence[Dependency]) -> list[pulumi.Input[pulumi.Resource]]:
+    """What a resource has to depend on to come after these."""
+    found: list[pulumi.Input[pulumi.Resource]] = []
+    for dependency in after:
+        found += dependency.job.done if isinstance(dependency, Completed) else dependency.service.ready
+    return found
+
+
 class Service(Component):
     """Containers named `{name}-1`, `{name}-2`, ... that share an image, a network alias and their files.
 
@@ -149,9 +157,7 @@ class Service(Component):
             )
             return handover.around(spec, made) if handover else made
 
-        ready: list[pulumi.Input[pulumi.Resource]] = [file.carrier for file in files]
-        for dependency in after:
-            ready += dependency.job.done if isinstance(dependency, Completed) else dependency.service.ready
+        ready = [*(file.carrier for file in files), *resources_of(after)]
         self.containers: list[docker.Container] = []
         self.ready: list[pulumi.Input[pulumi.Resource]] = []
         """What depends on the service waits for these: its containers, and that an edge knows them."""

@@ -1,0 +1,199 @@
+"""The celery system (systems.md, 2): taifish, a Flask application with Celery workers."""
+
+from __future__ import annotations
+
+from components.base import Scrape
+from components.containers.container import ConfigFile, ConfigFiles, Limits, SecretFile
+from components.containers.handover import UpstreamSpec
+from components.containers.health import CommandProbe, HealthCheck, HttpProbe
+from components.containers.mounts import VolumeMount
+from components.containers.network import Network
+from components.containers.service import Completed, Healthy, StartFirst, StopFirst
+from components.edge.routes import Proxy, Route
+from components.stores.postgres import Postgres
+from components.stores.postgres_settings import PostgresSpec
+from components.stores.redis import Redis, RedisSpec
+from components.stores.store import AUTHORITY
+from components.units import Address, Duration, Memory
+from stacks.assembly import Assembly
+from stacks.celery_settings import (
+    DATABASE,
+    POSTGRES_CERTIFICATE,
+    POSTGRES_PASSWORD,
+    REDIS_PASSWORD,
+    CelerySettings,
+)
+
+_TLS = "/etc/taifish/tls"
+_DATA = "/app/data"
+_FOLDERS = ("logs", "uploads", "exports", "backups")
+_SECRETS = (
+    SecretFile(name=POSTGRES_PASSWORD.name, env="DATABASE_PASSWORD_FILE"),
+    SecretFile(name=REDIS_PASSWORD.name, env="REDIS_PASSWORD_FILE"),
+)
+# A worker writes a sign of life every few seconds; it needs no port for that.
+_ALIVE = HealthCheck(probe=CommandProbe(kind="command", argv=("taifish-alive",)), interval=Duration("5s"))
+_ROUTES = (
+    Route(path="/", to=Proxy(upstream="app")),
+    Route(path="/static/", to=Proxy(upstream="app"), immutable=True),
+    Route(path="/api/uploads", to=Proxy(upstream="app", timeout=Duration("2m")), max_body="200m"),
+)
+
+
+def compose(system: Assembly, settings: CelerySettings) -> dict[str, object]:
+    """Stores, then the schema, then the application, then workers, beat and the door."""
+    addresses = settings.network.addresses()
+    network = system.network(settings.network.name, settings.network.subnet, fixed_addresses=True)
+    stores = _stores(system, network, settings, addresses)
+    image = system.image("taifish", settings.app.image)
+    nginx = system.image("nginx", settings.nginx.image)
+    authority = ConfigFile(name=AUTHORITY, text=system.tls(POSTGRES_CERTIFICATE.name).authority)
+    config = [ConfigFiles(target=_TLS, files=(authority,))]
+    env = {
+        "DATABASE_URL": f"postgresql://{DATABASE}@postgres:5432/{DATABASE}"
+        f"?sslmode=verify-full&sslrootcert={_TLS}/{AUTHORITY}",
+        "REDIS_URL": "redis://redis:6379/0",
+        "DATA": _DATA,
+    }
+    schema = system.job(
+        "migrate",
+        image=image,
+        network=network,
+        command=("taifish-migrate",),
+        env=env,
+        config=config,
+        secrets=_SECRETS,
+        after=stores,
+    )
+    data = [
+        VolumeMount(
+            volume=system.volume(
+                "app", f"app-{folder}", system.data(f"app_{folder}", settings.storage(folder))
+            ),
+            target=f"{_DATA}/{folder}",
+        )
+        for folder in _FOLDERS
+    ]
+    app = settings.app
+    upstream = system.upstream(
+        UpstreamSpec(name="app", port=5000, keepalive=32, drain=settings.nginx.drain, pause=app.pause),
+        nginx=nginx,
+    )
+    application = system.service(
+        "app",
+        5000,
+        image=image,
+        network=network,
+        config=config,
+        secrets=_SECRETS,
+        command=("taifish-app",),
+        env=env | {"PORT": "5000"},
+        volumes=data,
+        limits=Limits(
+            cpus=app.cpus,
+            memory=app.memory,
+            reserved_cpus=app.reserved_cpus,
+            reserved_memory=app.reserved_memory,
+        ),
+        health=HealthCheck(
+            probe=HttpProbe(port=5000),
+            interval=app.health_interval,
+            timeout=Duration("10s"),
+            retries=3,
+            start_period=Duration("40s"),
+        ),
+        rollout=StopFirst(replicas=app.replicas, address=addresses["app"]),
+        scrape=Scrape(port=5000),
+        stop_grace=Duration("30s"),
+        after=[*stores, Completed(schema)],
+        handover=upstream,
+    )
+    serves = [Healthy(application)]
+    worker, beat = settings.worker, settings.beat
+    system.service(
+        "worker",
+        None,
+        image=image,
+        network=network,
+        config=config,
+        secrets=_SECRETS,
+        command=("taifish-worker",),
+        env=env | {"CONCURRENCY": str(worker.concurrency)},
+        volumes=data,
+        limits=Limits(cpus=worker.cpus, memory=worker.memory),
+        health=_ALIVE,
+        rollout=StartFirst(replicas=worker.replicas),
+        stop_grace=worker.stop_grace,
+        after=serves,
+    )
+    system.service(
+        "beat",
+        None,
+        image=image,
+        network=network,
+        config=config,
+        secrets=_SECRETS,
+        command=("taifish-beat",),
+        env=env,
+        limits=Limits(cpus=beat.cpus, memory=beat.memory),
+        health=_ALIVE,
+        # Exactly one: two would start every task twice.
+        rollout=StopFirst(),
+        after=serves,
+    )
+    system.door(
+        settings.nginx,
+        _ROUTES,
+        nginx=nginx,
+        network=network,
+        upstreams=[upstream],
+        address=addresses["nginx"],
+        after=serves,
+    )
+    return system.finish(checks=["/health"])
+
+
+def _stores(
+    system: Assembly, network: Network, settings: CelerySettings, addresses: dict[str, Address]
+) -> list[Healthy]:
+    """PostgreSQL, then Redis."""
+    sizes = settings.postgres
+    postgres = Postgres(
+        f"{system.name}-postgres",
+        PostgresSpec(
+            identity=system.identity("postgres"),
+            alias="postgres",
+            data=system.data("postgres_data", settings.storage("postgres")),
+            address=addresses["postgres"],
+            limits=Limits(cpus=sizes.cpus, memory=sizes.memory, shared_memory=Memory("256MiB")),
+            user=DATABASE,
+            database=DATABASE,
+            tuning=sizes.tuning,
+        ),
+        image=system.image("postgres", sizes.image),
+        network=network,
+        password=system.secret(POSTGRES_PASSWORD.name),
+        tls=system.tls(POSTGRES_CERTIFICATE.name),
+        opts=system.child(),
+    )
+    broker = settings.redis
+    redis = Redis(
+        f"{system.name}-redis",
+        RedisSpec(
+            identity=system.identity("redis"),
+            alias="redis",
+            data=system.data("redis_data", settings.storage("redis")),
+            address=addresses["redis"],
+            limits=Limits(cpus=broker.cpus, memory=broker.memory),
+            **broker.tuning().model_dump(),
+        ),
+        image=system.image("redis", broker.image),
+        network=network,
+        password=system.secret(REDIS_PASSWORD.name),
+        after=[Healthy(postgres.service)],
+        opts=system.child(),
+    )
+    return [
+        Healthy(system.store("postgres", postgres).service),
+        Healthy(system.store("redis", redis).service),
+    ]
