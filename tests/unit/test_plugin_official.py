@@ -88,7 +88,7 @@ def section(name: str) -> list[list[str]]:
 
 def named(cell: str, known: Collection[str]) -> set[str]:
     """The inputs that a cell names; each must exist."""
-    found = set()
+    found: set[str] = set()
     for path in _NAME.findall(cell):
         matches = {k for k in known if k.startswith(path[:-1])} if path.endswith(".*") else {path} & {*known}
         assert matches, f"{path} is no input"
