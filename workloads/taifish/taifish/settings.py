@@ -77,7 +77,7 @@ NUMBERS: dict[str, tuple[str, type[int] | type[float], float, float]] = {
     "PORT": ("port", int, 1, 65535),
     "WEB_PROCESSES": ("processes", int, 1, 64),
     "WEB_THREADS": ("threads", int, 1, 256),
-    "WORKER_CONCURRENCY": ("concurrency", int, 1, 64),
+    "CONCURRENCY": ("concurrency", int, 1, 64),
     "DRAIN": ("drain", float, 0, 600),
     "STOP_GRACE": ("stop_grace", float, 0, 3600),
     "TASK_LEASE": ("lease", float, 3, 3600),
