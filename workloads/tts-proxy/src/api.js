@@ -8,7 +8,7 @@ import { speak } from './speech.js';
 
 const SPEECH = {
   type: 'object',
-  required: ['provider', 'text'],
+  required: ['text'],
   additionalProperties: false,
   properties: {
     provider: { enum: ['cosyvoice', 'gpt-sovits', 'auto'] },
@@ -64,6 +64,7 @@ export function buildApi({ settings, providers, meter, state, logger }) {
     },
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false, useDefaults: false } },
   });
+  app.removeContentTypeParser('text/plain');
 
   app.addHook('onSend', async (request, reply) => {
     reply.header('x-request-id', request.id);
@@ -90,7 +91,7 @@ export function buildApi({ settings, providers, meter, state, logger }) {
 
   app.post('/v1/speech', { schema: { body: SPEECH } }, async (request, reply) => {
     const started = Date.now();
-    const { provider, text, voice, speed = 1 } = request.body;
+    const { provider = 'auto', text, voice, speed = 1 } = request.body;
     const done = (name, outcome, extra) => {
       const ms = Date.now() - started;
       meter.request(name, outcome, ms);
