@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from ops import doctor, settings
 from ops.errors import UserError
 from ops.project import StackFile
+from ops.stack import Stack
 
 
 def stack_file(root: Path, text: str) -> StackFile:
@@ -86,3 +88,53 @@ def test_doctor_tells_one_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     (finding,) = wrong
     assert (finding.what, finding.grade) == ("stack file", "missing")
     assert finding.found == told(file)
+
+
+class Calls:
+    """Stands for a stack; tells which settings were stored."""
+
+    def __init__(self, file: StackFile, *, deployed: bool) -> None:
+        self.file, self.pulumi, self.deployed = file, self, deployed
+        self.stored: list[str] = []
+
+    def has_resources(self) -> bool:
+        return self.deployed
+
+    def select(self) -> None:
+        self.stored.append("selected")
+
+    def capture(self, *args: str, text: str | None = None) -> str:
+        assert args[:4] == ("config", "set", "--secret", "--path") and text and text not in args
+        self.stored.append(args[4])
+        return ""
+
+
+def ensured(tmp_path: Path, *, deployed: bool, renewed: tuple[str, ...] = (), more: str = "") -> list[str]:
+    text = LACKING + "  berth:generate_secrets: true\n" + more
+    stack = Calls(stack_file(tmp_path, text), deployed=deployed)
+    try:
+        settings.ensure_secrets(cast(Stack, stack), renewed=renewed)
+    except UserError:
+        assert stack.stored == [], "refused before anything is stored"
+        raise
+    return stack.stored
+
+
+MADE = ["selected", "berth:secrets.aliyun_access_key"]
+THERE = "  berth:secrets: {aliyun_access_key: {secure: x}}\n"
+
+
+def test_a_first_up_makes_its_secrets(tmp_path: Path) -> None:
+    assert ensured(tmp_path, deployed=False) == MADE
+
+
+def test_a_deployed_stack_that_lost_a_secret_is_refused_unless_it_is_renewed_by_name(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"is deployed, but .* lacks its secret.s. aliyun_access_key"):
+        ensured(tmp_path, deployed=True)
+    assert ensured(tmp_path, deployed=True, renewed=("aliyun_access_key",)) == MADE
+
+
+def test_a_secret_that_is_there_is_not_made_again(tmp_path: Path) -> None:
+    assert ensured(tmp_path, deployed=True, more=THERE) == []
+    with pytest.raises(UserError, match=r"--new-secret aliyun_access_key: .* has it already"):
+        ensured(tmp_path, deployed=False, renewed=("aliyun_access_key",), more=THERE)
