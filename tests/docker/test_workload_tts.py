@@ -305,6 +305,14 @@ def test_a_caller_that_leaves_frees_its_place(proxy: Proxy, cloud: Clouds) -> No
     until("place is free", lambda: True if proxy.state("gpt-sovits")["running"] == 0 else None, 5)
     assert 'outcome="cancelled"' in httpx.get(f"{proxy.admin}/metrics").text
     assert cloud.calls("gpt-sovits") == 1
+    cloud.suffer("gpt-sovits", "stalled")
+    request = {"provider": "gpt-sovits", "text": LONG * 2}
+    with httpx.stream("POST", f"{proxy.url}/v1/speech", json=request) as answer:
+        pieces = answer.iter_bytes(1000)  # dropping the iterator would close the answer
+        assert len(next(pieces)) == 1000
+        assert proxy.state("gpt-sovits")["running"] == 1
+    until("place is free again", lambda: True if proxy.state("gpt-sovits")["running"] == 0 else None, 5)
+    assert seconds(proxy.speak()) > 0
 
 
 def test_a_stopped_proxy_finishes_what_runs(cloud: Clouds) -> None:

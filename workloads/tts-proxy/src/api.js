@@ -98,13 +98,19 @@ export function buildApi({ settings, providers, meter, state, logger }) {
       const level = outcome === 'ok' || outcome === 'cancelled' ? 'info' : 'warn';
       request.log[level]({ provider: name, outcome, ms, characters: text.length, ...extra }, 'speech');
     };
+    const signal = callerOf(reply);
     let answer;
     try {
       checkText(text, settings.maxText);
       const deadline = deadlineOf(request.headers, { now: started, defaultMs: settings.timeoutMs, maxMs: settings.maxTimeoutMs });
       if (deadline <= started) throw new Failure('deadline_exceeded', 'the deadline had passed on arrival');
-      const options = { providers, voices, deadline, signal: callerOf(reply), log: request.log };
+      const options = { providers, voices, deadline, signal, log: request.log };
       answer = await speak({ text, voice, speed, provider }, options);
+      if (signal.aborted) {
+        answer.release();
+        answer.audio.stream.destroy();
+        throw signal.reason;
+      }
     } catch (error) {
       const failure = asFailure(error);
       done(failure.provider ?? provider, failure.code, { reason: failure.message });

@@ -19,11 +19,13 @@ function raced(promise, signal) {
   });
 }
 
-/** A signal that aborts at `moment` with that failure; `clear` forgets it. */
+/** A signal that aborts at `moment` with that failure; `move` sets another moment, `clear` forgets it. */
 function timer(moment, failure) {
   const controller = new AbortController();
-  const handle = setTimeout(() => controller.abort(failure), Math.max(0, moment - Date.now()));
-  return { signal: controller.signal, clear: () => clearTimeout(handle) };
+  const start = (at) => setTimeout(() => controller.abort(failure), Math.max(0, at - Date.now()));
+  let handle = start(moment);
+  const clear = () => clearTimeout(handle);
+  return { signal: controller.signal, clear, move: (at) => { clear(); handle = start(at); } };
 }
 
 export class Provider {
@@ -49,10 +51,10 @@ export class Provider {
   }
 
   /**
-   * Asks until the deadline; resolves to {audio, release}. The place is held until `release` is called. `signal` is the
-   * caller's: its abort ends everything. Throws a Failure.
+   * Asks until `deadline`; resolves to {audio, release}. The place is held until `release` is called. Audio that is
+   * streamed must end by `end`. `signal` is the caller's: its abort ends everything. Throws a Failure.
    */
-  async speak(speech, { deadline, signal }) {
+  async speak(speech, { deadline, end, signal }) {
     const late = timer(deadline, new Failure('deadline_exceeded', `no place at ${this.name} in time`, { provider: this.name }));
     let release;
     try {
@@ -61,18 +63,18 @@ export class Provider {
       late.clear();
     }
     try {
-      return { audio: await this.#tries(speech, { deadline, signal }), release };
+      return { audio: await this.#tries(speech, { deadline, end, signal }), release };
     } catch (error) {
       release();
       throw error;
     }
   }
 
-  async #tries(speech, { deadline, signal }) {
+  async #tries(speech, { deadline, end, signal }) {
     for (let attempt = 0, last; ; attempt += 1) {
       let failure;
       try {
-        return await this.#once(speech, { deadline, signal });
+        return await this.#once(speech, { deadline, end, signal });
       } catch (error) {
         // A circuit that opened between two attempts says less than what opened it.
         failure = error.code === 'circuit_open' && last ? last : error;
@@ -87,7 +89,7 @@ export class Provider {
     }
   }
 
-  async #once(speech, { deadline, signal }) {
+  async #once(speech, { deadline, end, signal }) {
     const moment = Math.min(deadline, Date.now() + this.limits.attemptMs);
     const slow = timer(moment, new Failure('upstream_timeout', `${this.name} did not answer in time`, { provider: this.name }));
     const until = AbortSignal.any([signal, slow.signal]);
@@ -95,9 +97,12 @@ export class Provider {
       const work = this.circuit.execute(() => this.#audio(speech, until));
       const audio = await raced(work, until);
       this.meter.attempt(this.name, 'ok');
-      // A large answer goes on after this: the deadline holds for it as well.
-      if (!audio.whole) audio.stream.once('close', slow.clear);
-      else slow.clear();
+      slow.clear();
+      // A large answer goes on after this, in the caller's own time.
+      if (!audio.whole) {
+        slow.move(end);
+        audio.stream.once('close', slow.clear);
+      }
       return audio;
     } catch (error) {
       slow.clear();

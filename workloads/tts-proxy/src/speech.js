@@ -21,17 +21,22 @@ export function candidates({ provider, voice }, voices) {
 /** Speaks by the first provider that can; resolves to {provider, audio, release}. */
 export async function speak({ text, voice, speed, provider }, { providers, voices, deadline, signal, log }) {
   const names = candidates({ provider, voice }, voices);
+  let hopeful;
   for (let index = 0; ; index += 1) {
     const name = names[index];
     const left = names.length - index;
     try {
       const speech = { text, speed, voice: voiceOf(voices[name], voice) };
       const limit = share(Date.now(), deadline, left);
-      return { provider: name, ...(await providers.get(name).speak(speech, { deadline: limit, signal })) };
+      return { provider: name, ...(await providers.get(name).speak(speech, { deadline: limit, end: deadline, signal })) };
     } catch (error) {
       // Its share ran out in the queue, not the caller's time: the other may still be free.
       const late = error.code === 'deadline_exceeded' && Date.now() < deadline;
-      if (left === 1 || signal.aborted || !(late || (error instanceof Failure && fallsOver(error)))) throw error;
+      const over = late || (error instanceof Failure && fallsOver(error));
+      if (signal.aborted || !over) throw error;
+      // Where one is broken and the other only busy, the caller is to know that it may come back.
+      if (error.retryable) hopeful ??= error;
+      if (left === 1) throw error.retryable ? error : hopeful ?? error;
       log.warn({ provider: name, code: error.code, reason: error.message, next: names[index + 1] }, 'falls over');
     }
   }
