@@ -1,0 +1,232 @@
+"""The audio editor's backend with real stores and real speech, as its user and its operator see it."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+
+import docker
+import httpx
+import numpy
+import pytest
+import soundfile
+from docker.models.containers import Container
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from tests.docker.editor import Editor, Person, editor, progress, recording
+from tests.docker.workloads import WORKLOADS, base, until
+
+pytestmark = pytest.mark.docker
+
+SPEECH = {"type": "speech", "text": "Hello world.", "provider": "gpt-sovits"}
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Editor]:
+    client = docker.from_env(timeout=600)
+    with editor(client) as it:
+        yield it
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def replicas(running: Editor) -> tuple[Container, Container]:
+    """Two, started at the same time on an empty database."""
+    found = running.start(), running.start()
+    for container in found:
+        until("backend healthy", lambda one=container: running.healthy(one))
+    return found
+
+
+@pytest.fixture
+def urls(running: Editor, replicas: tuple[Container, Container]) -> tuple[str, str]:
+    running.clouds.forget()
+    return running.url(replicas[0]), running.url(replicas[1])
+
+
+def test_unit_tests_pass_on_the_images_own_node() -> None:
+    client = docker.from_env(timeout=600)
+    args = {"BASE": base(client)}
+    client.images.build(path=str(WORKLOADS / "backend"), target="test", buildargs=args, rm=True, forcerm=True)
+    client.close()
+
+
+def test_a_recording_is_edited_joined_with_speech_and_fetched(urls: tuple[str, str]) -> None:
+    ann = Person(urls[0])
+    project = ann.project()
+    uploaded = ann.upload(project, recording(2.0)).json()
+    assert (uploaded["seconds"], uploaded["sampleRate"], uploaded["channels"]) == (2.0, 16000, 1)
+    assert max(ann.get(f"/api/files/{uploaded['id']}/peaks?points=50")["peaks"]) == pytest.approx(
+        0.5, abs=0.01
+    )
+    operations = [
+        {"type": "trim", "start": 0.5, "end": 1.5},
+        {"type": "gain", "db": -6.0206},
+        {"type": "fade", "in": 0.1, "out": 0},
+        {**SPEECH, "position": "end"},
+    ]
+    with ann.at(urls[1]).listen() as socket:  # the other replica, whichever runs the job
+        assert json.loads(socket.recv(timeout=10)) == {"type": "jobs", "jobs": []}
+        job = ann.edit(project, operations, uploaded["id"])
+        heard = progress(socket, job)
+    percents = [event["percent"] for event in heard]
+    assert percents == sorted(percents)
+    assert percents[-1] == 100
+    assert len(percents) > 3
+    sound, rate = soundfile.read(io.BytesIO(ann.result(job)))
+    assert rate == 16000
+    assert len(sound) > 1.3 * rate  # a second of tone, then speech
+    tone = sound[rate // 2 : rate]
+    assert numpy.abs(tone).max() == pytest.approx(0.25, abs=0.002)
+    assert numpy.abs(sound[:16]).max() < 0.01
+    assert numpy.sqrt((sound[rate:] ** 2).mean()) > 0.01, "silence instead of speech"
+    listed = ann.at(urls[1]).get(f"/api/projects/{project}")
+    assert [file["kind"] for file in listed["files"]] == ["result", "upload"]
+    assert listed["jobs"][0]["result"] == listed["files"][0]["id"]
+
+
+def test_speech_alone_and_a_part_of_the_result(urls: tuple[str, str]) -> None:
+    ann = Person(urls[0])
+    assert {voice["provider"] for voice in ann.get("/api/voices")["voices"]} == {"cosyvoice", "gpt-sovits"}
+    job = ann.edit(ann.project(), [{"type": "speech", "text": "Hello world."}])
+    assert ann.ended(job)["status"] == "done"
+    whole = ann.result(job)
+    part = ann.http.get(f"{urls[1]}/api/jobs/{job}/result", headers={"Range": "bytes=0-3"})
+    assert (part.status_code, part.content) == (206, b"RIFF")
+    assert part.headers["content-range"] == f"bytes 0-3/{len(whole)}"
+
+
+def test_nobody_sees_what_is_anothers(urls: tuple[str, str]) -> None:
+    ann, bob = Person(urls[0]), Person(urls[1])
+    project = ann.project()
+    file = ann.upload(project, recording()).json()["id"]
+    job = ann.edit(project, [{"type": "gain", "db": 1}], file)
+    for path in (f"projects/{project}", f"files/{file}/audio", f"jobs/{job}", f"jobs/{job}/result"):
+        assert bob.get(f"/api/{path}", 404)["error"]["code"] == "not_found"
+        assert httpx.get(f"{urls[0]}/api/{path}").status_code == 401
+    assert bob.get("/api/projects") == {"projects": []}
+    operations = {"source": file, "operations": [{"type": "gain", "db": 1}]}
+    bob.post(f"/api/projects/{bob.project()}/jobs", operations, 404)
+    with pytest.raises(InvalidStatus, match="401"):
+        Person(urls[0], client=httpx.Client()).listen()
+
+
+def test_uploads_that_are_refused_leave_nothing(
+    replicas: tuple[Container, Container], urls: tuple[str, str]
+) -> None:
+    ann = Person(urls[0])
+    project = ann.project()
+    for content, status, code in (
+        (b"ID3 no wave at all", 422, "unsupported_audio"),
+        (recording()[:44], 422, "unsupported_audio"),
+        (recording(1.0) + bytes(33 * 2**20), 413, "too_large"),
+    ):
+        answer = ann.upload(project, content)
+        assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert ann.get(f"/api/projects/{project}")["files"] == []
+    assert b".part-" not in replicas[0].exec_run(["ls", "-a", "/app/uploads"]).output
+
+
+def test_refused_edits_tell_why(running: Editor, urls: tuple[str, str]) -> None:
+    ann = Person(urls[0])
+    project = ann.project()
+    file = ann.upload(project, recording(1.0)).json()["id"]
+    job = ann.ended(ann.edit(project, [{"type": "trim", "start": 5}], file))
+    assert (job["status"], job["error"]["code"]) == ("failed", "nothing_left")
+    running.clouds.suffer("gpt-sovits", "wrong_key", times=9)
+    job = ann.ended(ann.edit(project, [SPEECH]))
+    assert (job["status"], job["error"]["code"]) == ("failed", "upstream_auth")
+    assert ann.get(f"/api/jobs/{job['id']}/result", 422)["error"]["code"] == "upstream_auth"
+
+
+def test_sigterm_hands_the_job_back_and_says_goodbye(running: Editor, urls: tuple[str, str]) -> None:
+    leaving = running.replica(DRAIN="1")
+    ann = Person(running.url(leaving))
+    running.clouds.suffer("gpt-sovits", "slow", times=3, delay_ms=4000)
+    project = ann.project()
+    with ann.listen() as socket:
+        jobs = [ann.edit(project, [SPEECH]) for _ in range(3)]  # one for each replica
+        until("all are running", lambda: all(ann.job(job)["status"] == "running" for job in jobs) or None)
+        leaving.kill("SIGTERM")
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                socket.recv(timeout=10)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1001
+    assert leaving.wait(timeout=20)["StatusCode"] == 0
+    log = leaving.logs().decode()
+    assert "job given back" in log
+    assert "stopped" in log
+    other = ann.at(urls[0])
+    for job in jobs:
+        assert other.ended(job)["status"] == "done"
+
+
+def test_a_killed_replicas_job_is_taken_over(running: Editor, urls: tuple[str, str]) -> None:
+    doomed = running.replica()
+    ann = Person(urls[0])
+    running.clouds.suffer("gpt-sovits", "slow", times=3, delay_ms=6000)
+    project = ann.project()
+    jobs = [ann.edit(project, [SPEECH]) for _ in range(3)]
+    until("all are running", lambda: all(ann.job(job)["status"] == "running" for job in jobs) or None)
+    doomed.kill("SIGKILL")
+    for job in jobs:
+        assert ann.ended(job)["status"] == "done"
+
+
+def test_what_redis_lost_is_queued_again(
+    running: Editor, replicas: tuple[Container, Container], urls: tuple[str, str]
+) -> None:
+    ann = Person(urls[0])
+    running.clouds.suffer("gpt-sovits", "slow", times=2, delay_ms=3000)
+    project = ann.project()
+    jobs = [ann.edit(project, [SPEECH]) for _ in range(4)]
+    running.redis.exec_run(
+        [
+            "sh",
+            "-c",
+            'REDISCLI_AUTH=$(awk "/requirepass/ {print \\$2}" /run/secrets/redis.conf) redis-cli FLUSHALL',
+        ]
+    )
+    ann.post("/api/login", {"name": ann.name, "password": "a long password"}, 200)
+    for job in jobs:
+        assert ann.ended(job, 90)["status"] == "done"
+
+
+def test_health_tells_what_is_missing(running: Editor, urls: tuple[str, str]) -> None:
+    assert httpx.get(f"{urls[0]}/health").json() == {
+        "status": "ok",
+        "checks": {"database": "ok", "redis": "ok"},
+    }
+    running.redis.pause()
+    try:
+        answer = httpx.get(f"{urls[0]}/health", timeout=10)
+    finally:
+        running.redis.unpause()
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["database"] == "ok" != answer.json()["checks"]["redis"]
+    metrics = httpx.get(f"{urls[0]}/metrics").text
+    assert "jobs_unfinished 0" in metrics
+
+
+def test_a_server_of_another_name_is_not_the_database(running: Editor) -> None:
+    wrong = running.start(MYSQL_HOST="other-name")
+    try:
+        until("refusal", lambda: "ERR_TLS_CERT_ALTNAME_INVALID" in wrong.logs().decode() or None)
+        assert running.passwords["mysql"] not in wrong.logs().decode()
+    finally:
+        wrong.remove(force=True)
+
+
+def test_no_secret_is_seen_from_outside(
+    running: Editor, replicas: tuple[Container, Container], urls: tuple[str, str]
+) -> None:
+    ann = Person(urls[0])
+    for container in replicas:
+        container.reload()
+        seen = container.logs().decode() + json.dumps(container.attrs)
+        for secret in [*running.passwords.values(), *ann.http.cookies.values(), "a long password"]:
+            assert secret not in seen
+    lines = replicas[0].exec_run(["cat", "/app/logs/backend.log"]).output.decode().splitlines()
+    assert all(json.loads(line)["time"] for line in lines)
