@@ -12,10 +12,15 @@ import pulumi
 from components.host import Host
 from components.host_spec import EcsHost
 from stacks.assembly import Assembly, Surroundings
+from stacks.problems import SettingsError
 from stacks.settings import REGISTRY_PASSWORD, Settings
 
 # By the names of stacks.settings.SYSTEMS: the module whose `compose` adds the parts. A run loads its own.
-SYSTEMS: Final[Mapping[str, str]] = {"gateway": "stacks.gateway"}
+SYSTEMS: Final[Mapping[str, str]] = {
+    "celery": "stacks.celery",
+    "cloud-api": "stacks.cloud_api",
+    "gateway": "stacks.gateway",
+}
 
 
 def build(settings: Settings, *, project: Path) -> dict[str, object]:
@@ -41,4 +46,7 @@ def build(settings: Settings, *, project: Path) -> dict[str, object]:
 
 
 def _system(name: str, settings: object, around: Surroundings) -> Any:
-    return import_module(SYSTEMS[name]).compose(Assembly(name, around), settings)
+    try:
+        return import_module(SYSTEMS[name]).compose(Assembly(name, around), settings)
+    except SettingsError as error:
+        raise pulumi.RunError(str(error)) from None

@@ -10,11 +10,8 @@ from components.containers.mounts import VolumeMount
 from components.containers.network import Network
 from components.containers.service import Completed, Healthy, StartFirst, StopFirst
 from components.edge.routes import Proxy, Route
-from components.stores.postgres import Postgres
-from components.stores.postgres_settings import PostgresSpec
-from components.stores.redis import Redis, RedisSpec
 from components.stores.store import AUTHORITY
-from components.units import Address, Duration, Memory
+from components.units import Address, Duration
 from stacks.assembly import Assembly
 from stacks.celery_settings import (
     DATABASE,
@@ -23,6 +20,7 @@ from stacks.celery_settings import (
     REDIS_PASSWORD,
     CelerySettings,
 )
+from stacks.stores import postgres, redis
 
 _TLS = "/etc/taifish/tls"
 _DATA = "/app/data"
@@ -157,43 +155,23 @@ def _stores(
     system: Assembly, network: Network, settings: CelerySettings, addresses: dict[str, Address]
 ) -> list[Healthy]:
     """PostgreSQL, then Redis."""
-    sizes = settings.postgres
-    postgres = Postgres(
-        f"{system.name}-postgres",
-        PostgresSpec(
-            identity=system.identity("postgres"),
-            alias="postgres",
-            data=system.data("postgres_data", settings.storage("postgres")),
-            address=addresses["postgres"],
-            limits=Limits(cpus=sizes.cpus, memory=sizes.memory, shared_memory=Memory("256MiB")),
-            user=DATABASE,
-            database=DATABASE,
-            tuning=sizes.tuning,
-        ),
-        image=system.image("postgres", sizes.image),
+    database = postgres(
+        system,
+        settings.postgres,
         network=network,
-        password=system.secret(POSTGRES_PASSWORD.name),
-        tls=system.tls(POSTGRES_CERTIFICATE.name),
-        opts=system.child(),
+        database=DATABASE,
+        password=POSTGRES_PASSWORD,
+        certificate=POSTGRES_CERTIFICATE,
+        data=system.data("postgres_data", settings.storage("postgres")),
+        address=addresses["postgres"],
     )
-    broker = settings.redis
-    redis = Redis(
-        f"{system.name}-redis",
-        RedisSpec(
-            identity=system.identity("redis"),
-            alias="redis",
-            data=system.data("redis_data", settings.storage("redis")),
-            address=addresses["redis"],
-            limits=Limits(cpus=broker.cpus, memory=broker.memory),
-            **broker.tuning().model_dump(),
-        ),
-        image=system.image("redis", broker.image),
+    broker = redis(
+        system,
+        settings.redis,
         network=network,
-        password=system.secret(REDIS_PASSWORD.name),
-        after=[Healthy(postgres.service)],
-        opts=system.child(),
+        password=REDIS_PASSWORD,
+        data=system.data("redis_data", settings.storage("redis")),
+        address=addresses["redis"],
+        after=[database],
     )
-    return [
-        Healthy(system.store("postgres", postgres).service),
-        Healthy(system.store("redis", redis).service),
-    ]
+    return [database, broker]

@@ -10,12 +10,13 @@ from pydantic import Field, model_validator
 
 from components.spec import Spec, default_tag
 from components.stores.sizes import Size
-from components.stores.tuning import Eviction, PostgresTuning, RedisTuning
+from components.stores.tuning import Eviction
 from components.units import AbsolutePath, Address, Cidr, Cpus, Duration, Memory, ObjectName
 from stacks.claims import PortClaim, SubnetClaim
 from stacks.edge_settings import EdgeService
 from stacks.image_settings import ImageChoice
 from stacks.secrets import CertificateRequest, SecretRequest
+from stacks.store_settings import PostgresService, RedisService
 from stacks.system import ServiceSettings, Sized, SystemSettings
 
 if TYPE_CHECKING:
@@ -127,41 +128,12 @@ class BeatService(Sized):
     memory: Memory = Memory("256MiB")
 
 
-class PostgresService(ServiceSettings):
-    """PostgreSQL 15."""
-
-    cpus: Cpus = Cpus("1")
-    memory: Memory = Memory("1GiB")
-    tuning: PostgresTuning = PostgresTuning(
-        shared_buffers=Size("256MiB"),
-        work_mem=Size("4MiB"),
-        maintenance_work_mem=Size("64MiB"),
-        effective_cache_size=Size("1GiB"),
-        max_connections=200,
-    )
-
-    @model_validator(mode="after")
-    def _fits(self) -> PostgresService:
-        self.tuning.check(self.memory)
-        return self
-
-
-class RedisService(ServiceSettings):
-    """Redis 7: broker and cache."""
+class Broker(RedisService):
+    """Redis as broker and cache."""
 
     maxmemory: Size = Size("256MiB")
     eviction: Eviction = "allkeys-lru"
-    cpus: Cpus = Cpus("0.5")
     memory: Memory = Memory("512MiB")
-
-    def tuning(self) -> RedisTuning:
-        """What the server is told."""
-        return RedisTuning(maxmemory=self.maxmemory, eviction=self.eviction)
-
-    @model_validator(mode="after")
-    def _fits(self) -> RedisService:
-        self.tuning().check(self.memory)
-        return self
 
 
 class CelerySettings(SystemSettings):
@@ -174,7 +146,7 @@ class CelerySettings(SystemSettings):
     worker: WorkerService = WorkerService()
     beat: BeatService = BeatService()
     postgres: PostgresService = PostgresService()
-    redis: RedisService = RedisService()
+    redis: Broker = Broker()
 
     def storage(self, folder: str) -> Storage:
         """Where the data of a part lie: `postgres`, `redis`, or a folder of the application."""

@@ -9,12 +9,12 @@ from pydantic import Field, model_validator
 
 from components.spec import Spec, default_tag
 from components.stores.sizes import Size
-from components.stores.tuning import Eviction, MysqlTuning, RedisTuning
 from components.units import Cidr, Cpus, Duration, HttpUrl, Memory, ObjectName
 from stacks.claims import PortClaim, SubnetClaim
 from stacks.edge_settings import EdgeService
 from stacks.image_settings import ImageChoice
 from stacks.secrets import CertificateRequest, SecretRequest
+from stacks.store_settings import DatabaseName, MysqlService, RedisService, UserName
 from stacks.system import ServiceSettings, Sized, SystemSettings
 
 MYSQL_ROOT_PASSWORD = SecretRequest("cloud_api_mysql_root_password", "the root password of the database")
@@ -41,12 +41,20 @@ class OwnNetwork(Spec):
 
 
 class Clouds(Spec):
-    """The real speech APIs; their keys are secrets."""
+    """The real speech APIs; their keys are secrets. One is enough."""
 
     kind: Literal["cloud"] = "cloud"
-    cosyvoice: HttpUrl = "https://dashscope.aliyuncs.com/api/v1/services/aigc/text-to-speech"
-    gpt_sovits: HttpUrl
+    cosyvoice: HttpUrl | None = "https://dashscope.aliyuncs.com/api/v1/services/aigc/text-to-speech"
+    gpt_sovits: HttpUrl | None = None
     """Such as `https://api.example.com/gpt-sovits/v1`."""
+
+    @model_validator(mode="after")
+    def _one_speaks(self) -> Clouds:
+        if not self.cosyvoice and not self.gpt_sovits:
+            raise ValueError(
+                "neither cosyvoice nor gpt_sovits is set; allowed: the address of one, or of both"
+            )
+        return self
 
 
 class StandIn(Sized):
@@ -93,61 +101,31 @@ class TtsProxyService(ServiceSettings):
     """For one synthesis, retries included."""
 
 
-class MysqlReplica(Sized):
-    """A second server that follows the first."""
+class AudioDatabase(MysqlService):
+    """MySQL with the audio editor's database."""
 
-    cpus: Cpus = Cpus("1")
-    memory: Memory = Memory("1GiB")
-
-
-class MysqlService(ServiceSettings):
-    """MySQL 8.0; TLS required."""
-
-    database: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")] = "audioediter"
-    user: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,31}$")] = "audioediter"
-    tuning: MysqlTuning = MysqlTuning()
-    cpus: Cpus = Cpus("1")
-    memory: Memory = Memory("1GiB")
-    replica: MysqlReplica | None = None
-
-    @model_validator(mode="after")
-    def _fits(self) -> MysqlService:
-        if self.user in ("root", "replicator"):
-            raise ValueError(f"user {self.user} is the server's own; allowed: another name")
-        self.tuning.check(self.memory)
-        if self.replica:
-            self.tuning.check(self.replica.memory)
-        return self
-
-
-class RedisService(ServiceSettings):
-    """Redis 7: cache, sessions and queue, of which nothing may be evicted."""
-
-    maxmemory: Size = Size("128MiB")
-    eviction: Eviction = "noeviction"
-    memory: Memory = Memory("256MiB")
-
-    def tuning(self) -> RedisTuning:
-        """What the server is told."""
-        return RedisTuning(maxmemory=self.maxmemory, eviction=self.eviction)
-
-    @model_validator(mode="after")
-    def _fits(self) -> RedisService:
-        self.tuning().check(self.memory)
-        return self
+    database: DatabaseName = "audioediter"
+    user: UserName = "audioediter"
 
 
 class CloudApiSettings(SystemSettings):
     """All of the audio editor on one host."""
 
     network: OwnNetwork = OwnNetwork()
-    apis: Apis
+    apis: Apis = Clouds()
     nginx: EdgeService = EdgeService()
     frontend: FrontendService = FrontendService()
     backend: BackendService = BackendService()
     tts_proxy: TtsProxyService = TtsProxyService()
-    mysql: MysqlService = MysqlService()
+    mysql: AudioDatabase = AudioDatabase()
     redis: RedisService = RedisService()
+
+    def api_keys(self) -> Iterator[SecretRequest]:
+        """The keys of the speech APIs in use."""
+        if isinstance(self.apis, StandIn) or self.apis.cosyvoice:
+            yield COSYVOICE_KEY
+        if isinstance(self.apis, StandIn) or self.apis.gpt_sovits:
+            yield GPT_SOVITS_KEY
 
     def port_claims(self) -> Iterator[PortClaim]:
         return self.nginx.port_claims("berth:cloud-api.nginx")
@@ -160,7 +138,7 @@ class CloudApiSettings(SystemSettings):
         yield from (MYSQL_ROOT_PASSWORD, MYSQL_PASSWORD, MYSQL_CERTIFICATE, REDIS_PASSWORD)
         if self.mysql.replica:
             yield MYSQL_REPLICATION_PASSWORD
-        yield from (COSYVOICE_KEY, GPT_SOVITS_KEY)
+        yield from self.api_keys()
         yield from self.nginx.certificate_requests("cloud-api")
 
     def images(self) -> Iterator[tuple[str, ImageChoice | None]]:

@@ -15,7 +15,9 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
 from components.host_spec import AnyHostSpec, EcsHost, LocalHost
 from components.spec import Spec
 from stacks import secrets
+from stacks.celery_settings import CelerySettings
 from stacks.claims import SubnetClaim, closed_ports, port_clashes, subnet_clashes
+from stacks.cloud_api_settings import CloudApiSettings
 from stacks.gateway_settings import GatewaySettings
 from stacks.image_settings import ImagesSettings
 from stacks.problems import Problem, SettingsError, any_within, read
@@ -25,7 +27,11 @@ from stacks.system import SystemSettings
 NAMESPACE: Final = "berth:"
 REGISTRY_PASSWORD: Final = SecretRequest("registry_password", "the password of berth:images.login", 1)
 
-SYSTEMS: Final[Mapping[str, Any]] = {"gateway": GatewaySettings}
+SYSTEMS: Final[Mapping[str, Any]] = {
+    "celery": CelerySettings,
+    "cloud-api": CloudApiSettings,
+    "gateway": GatewaySettings,
+}
 """What `berth:systems` may name, with the SystemSettings of each: `berth:<name>` holds them, all optional."""
 
 

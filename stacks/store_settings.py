@@ -1,0 +1,79 @@
+"""What a stack file may say of a store, in whichever system it is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from components.stores.sizes import Size
+from components.stores.tuning import Eviction, MysqlTuning, PostgresTuning, RedisTuning
+from components.units import Cpus, Memory
+from stacks.system import ServiceSettings, Sized
+
+DatabaseName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
+UserName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,31}$")]
+
+
+class PostgresService(ServiceSettings):
+    """PostgreSQL 15; TLS required."""
+
+    cpus: Cpus = Cpus("1")
+    memory: Memory = Memory("1GiB")
+    tuning: PostgresTuning = PostgresTuning(
+        shared_buffers=Size("256MiB"),
+        work_mem=Size("4MiB"),
+        maintenance_work_mem=Size("64MiB"),
+        effective_cache_size=Size("1GiB"),
+        max_connections=200,
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> PostgresService:
+        self.tuning.check(self.memory)
+        return self
+
+
+class Replica(Sized):
+    """A second server that follows the first."""
+
+    cpus: Cpus = Cpus("1")
+    memory: Memory = Memory("1GiB")
+
+
+class MysqlService(ServiceSettings):
+    """MySQL 8.0; TLS required."""
+
+    database: DatabaseName
+    user: UserName
+    tuning: MysqlTuning = MysqlTuning()
+    cpus: Cpus = Cpus("1")
+    memory: Memory = Memory("1GiB")
+    replica: Replica | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> MysqlService:
+        if self.user in ("root", "replicator"):
+            raise ValueError(f"user {self.user} is the server's own; allowed: another name")
+        self.tuning.check(self.memory)
+        if self.replica:
+            self.tuning.check(self.replica.memory)
+        return self
+
+
+class RedisService(ServiceSettings):
+    """Redis 7."""
+
+    maxmemory: Size = Size("128MiB")
+    eviction: Eviction = "noeviction"
+    """What goes when it is full; `noeviction` refuses writes instead, as a queue needs it."""
+    memory: Memory = Memory("256MiB")
+
+    def tuning(self) -> RedisTuning:
+        """What the server is told."""
+        return RedisTuning(maxmemory=self.maxmemory, eviction=self.eviction)
+
+    @model_validator(mode="after")
+    def _fits(self) -> RedisService:
+        self.tuning().check(self.memory)
+        return self
