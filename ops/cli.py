@@ -106,8 +106,9 @@ def up(
                 )
         plan.resume(opened.engine)
         opened.run("up", "--yes", *plan.flags, *(["--skip-preview"] if ask else []), to=to)
-    urls = opened.outputs().urls
-    report.verify(opened)
+    exported = opened.export()
+    urls = opened.outputs(exported).urls
+    report.verify(opened, exported)
     seconds = round(time.monotonic() - began, 1)
     if json_:
         _document({"stack": stack, "urls": urls, "seconds": seconds})
@@ -149,7 +150,7 @@ def status(stack: StackName = DEV, json_: Json = False) -> None:
     from ops import status as report
     from ops.stack import open_stack
 
-    found = report.read(open_stack(stack, ready=False))
+    found = report.read(open_stack(stack, ready=False, secrets=False))
     if json_:
         _document(report.document(found))
     else:

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
 
 def variables(
-    stack: StackFile, *, program: Toolchain, host: str | None, create: bool = True
+    stack: StackFile, *, program: Toolchain, host: str | None, create: bool = True, secrets: bool = True
 ) -> dict[str, str]:
     """What differs from the present environment.
 
     program: the Pulumi in use. host: the Docker engine's address, unless the stack names it itself.
-    create: make the passphrase and the state folder when they are missing.
+    create: make the passphrase and the state folder when they are missing. secrets: include the passphrase.
     """
     found = {
         "PULUMI_STACK": stack.name,
@@ -30,7 +30,7 @@ def variables(
         "PULUMI_OPTION_POLICY_PACK": str(ROOT / "policies"),
         **toolchain.variables(program),
         **backend.variables(create=create),
-        **passphrase.variables(stack, create=create),
+        **(passphrase.variables(stack, create=create) if secrets else {}),
     }
     if host and host != engine.DEFAULT_HOST:
         found["DOCKER_HOST"] = host

@@ -113,30 +113,31 @@ def data_volumes(exported: Mapping[str, Any]) -> list[DataVolume]:
 
 def doors(exported: Mapping[str, Any]) -> list[Door]:
     """The public addresses that the stack exports; none where an `up` has not come that far."""
-    outputs = _outputs(exported)
+    found = outputs(exported)
     return [
         Door(system=name, url=system.url, paths=tuple(dict.fromkeys(["/health", *system.checks])))
-        for name, system in (outputs.systems if outputs else {}).items()
+        for name, system in (found.systems if found else {}).items()
         if system.url
     ]
 
 
 def unmade(exported: Mapping[str, Any]) -> list[str]:
     """What an `up` that ended early did not come to, a line each."""
-    outputs = _outputs(exported)
-    if outputs is None:
+    found = outputs(exported)
+    if found is None:
         return ["the last up ended before it was done: the stack exports nothing yet"]
     names = {container.name for container in containers(exported)}
     return [
         f"{service} ({container}): not made yet"
-        for system in outputs.systems.values()
+        for system in found.systems.values()
         for service, described in system.services.items()
         for container in described.containers
         if container not in names
     ]
 
 
-def _outputs(exported: Mapping[str, Any]) -> StackOutputs | None:
+def outputs(exported: Mapping[str, Any]) -> StackOutputs | None:
+    """What the stack exports; None where an `up` has not come that far, or another version made it."""
     stack = next((found for found in resources(exported) if found.get("type") == STACK), {})
     try:
         return StackOutputs.parse(stack.get("outputs") or {})

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -45,16 +45,14 @@ class Stack:
         """Opens the stack's state; makes it the first time."""
         self.pulumi.capture("stack", "select", self.name, "--create")
 
-    def outputs(self) -> StackOutputs:
-        """What the stack exports. Raises UserError when it exports something else, or nothing yet."""
-        raw = json.loads(self.pulumi.capture("stack", "output", "--json", "--stack", self.name))
-        try:
-            return StackOutputs.parse(raw)
-        except (KeyError, TypeError):
+    def outputs(self, exported: Mapping[str, Any]) -> StackOutputs:
+        """What the stack with this state exports. Raises UserError when this version cannot read it."""
+        if (found := recorded.outputs(exported)) is None:
             raise UserError(
                 f"stack {self.name} has no outputs that this version of berth reads",
                 fix=f"./berth up -s {self.name}",
-            ) from None
+            )
+        return found
 
     def export(self) -> dict[str, Any]:
         """The recorded state. Raises NeverMadeError when there is none."""
@@ -142,13 +140,19 @@ class Stack:
 
 
 def open_stack(
-    name: str, *, ready: bool = True, program: bool = True, new_secrets: Sequence[str] = ()
+    name: str,
+    *,
+    ready: bool = True,
+    program: bool = True,
+    secrets: bool = True,
+    new_secrets: Sequence[str] = (),
 ) -> Stack:
     """The stack by name, with the toolchain that works on it.
 
     ready: also make what a run needs: a Docker engine, the base image, the stack's state and its secrets.
-    program: the run asks the stack's program, which needs the secrets. new_secrets: those that may be made
-    anew although the stack has resources.
+    program: the run asks the stack's program, which needs the secrets. secrets: False where the passphrase
+    is not needed; the state can be read without it. new_secrets: those that may be made anew although the
+    stack has resources.
     """
     file = StackFile(name)
     if ready:
@@ -157,7 +161,7 @@ def open_stack(
     found = toolchain.find()
     docker = engine.existing(wanted) if wanted.kind != "ecs" else None
     host = docker.host if docker and docker.origin != engine.FROM_STACK else None
-    variables = environment.variables(file, program=found, host=host)
+    variables = environment.variables(file, program=found, host=host, secrets=secrets)
     stack = Stack(
         file=file,
         pulumi=Pulumi(program=str(found.pulumi), environment=variables, stack=name),

@@ -78,11 +78,10 @@ def read(stack: Stack) -> Report:
     return examine(stack.name, exported, stack.engine)
 
 
-def verify(stack: Stack, *, deadline: float = SETTLE) -> None:
-    """Waits until the stack is as it should be. Raises UserError with what is not."""
+def verify(stack: Stack, exported: Mapping[str, Any], *, deadline: float = SETTLE) -> None:
+    """Waits until the stack with this state is as it should be. Raises UserError with what is not."""
     if stack.engine is None:
         return
-    exported = stack.export()
     end = time.monotonic() + deadline
     with signs_of_life(f"waiting until stack {stack.name} answers"):
         while problems := examine(stack.name, exported, stack.engine).problems:

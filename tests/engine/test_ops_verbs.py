@@ -238,6 +238,7 @@ def test_wrong_passphrase(bench: Workbench) -> None:
     said = bench.fails("up", env={"PULUMI_CONFIG_PASSPHRASE": "wrong"})
     assert "the passphrase does not fit stack dev" in said and "PULUMI_CONFIG_PASSPHRASE" in said
     assert bench.file.read_text() == before
+    bench.ok("status", env={"PULUMI_CONFIG_PASSPHRASE": "wrong"})
 
 
 @pytest.mark.parametrize(

@@ -103,3 +103,10 @@ def test_every_run_meets_the_policies(home: Path) -> None:
     found = variables(stack(home), program=OFFICIAL, host=None)
     pack = Path(found["PULUMI_OPTION_POLICY_PACK"])
     assert (pack / "PulumiPolicy.yaml").is_file()
+
+
+def test_what_reads_no_secret_needs_no_passphrase(home: Path) -> None:
+    """`status`: Pulumi exports the state with its secrets still encrypted."""
+    file = stack(home, "encryptionsalt: v1:abc\n")
+    found = variables(file, program=OFFICIAL, host=None, secrets=False)
+    assert not any("PASSPHRASE" in name for name in found) and not passphrase.generated_file().exists()
