@@ -11,6 +11,7 @@ from typing import ClassVar
 from offline.docker.container_check import failures
 from offline.docker.container_fields import CANNOT_BE_UNSET, FIELDS
 from offline.docker.difference import compare, top
+from offline.docker.foreign import warn_of_ports
 from offline.docker.resource import (
     CheckFailure,
     Context,
@@ -47,6 +48,9 @@ class Container(Resource):
             if container_lifecycle.same_networks(ctx, state, news):
                 result.replace = []
         return result
+
+    def foresee(self, ctx: Context, inputs: Inputs) -> None:
+        warn_of_ports(ctx, inputs)
 
     def create(self, ctx: Context, inputs: Inputs) -> tuple[str, State]:
         from offline.docker import container_lifecycle

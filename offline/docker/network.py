@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from offline.docker.engine import root_cause
+from offline.docker.foreign import warn_of_network
 from offline.docker.labels import LABELS, from_docker, to_docker
 from offline.docker.resource import (
     UNKNOWN,
@@ -129,6 +130,9 @@ class Network(Resource):
                     raise ResourceError("cancelled while containers were still in the network") from error
             else:
                 return
+
+    def foresee(self, ctx: Context, inputs: Inputs) -> None:
+        warn_of_network(ctx, inputs)
 
     def preview(self, ctx: Context, inputs: Inputs) -> State:
         # The engine adds nothing to a driver and options that are given, but decides when they are not.

@@ -144,6 +144,9 @@ class Resource(ABC):
         """Take back a creation that the engine did not live to record."""
         self.delete(ctx, id, state)
 
+    def foresee(self, ctx: Context, inputs: Inputs) -> None:  # noqa: B027 - most meet nothing
+        """Warn, in the preview of a creation that replaces nothing, of what will be in its way."""
+
     def preview(self, ctx: Context, inputs: Inputs) -> State:  # noqa: ARG002
         """Outputs of a create or update that has not happened: inputs, with computed properties UNKNOWN."""
         return dict(inputs)

@@ -89,6 +89,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         self.cancellation = Cancellation()
         self.journal = Journal(engine_address)
         self.secrets: set[str] = set()  # the text of every secret seen, to be kept out of messages
+        self._compared: set[str] = set()  # URNs of what exists already, so that its creation is a replacement
 
     # --- the plugin itself
 
@@ -190,6 +191,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Diff(self, request: Any, context: Any) -> Any:
         with self._answering(context) as cancelled:
             served = resource(_type(request))
+            self._compared.add(request.urn)
             state, _ = self._take(request.olds)
             news, _ = self._take(request.news)
             wanted = check.without_marks(news)
@@ -219,6 +221,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             inputs = check.without_marks(inputs)
             ctx = self._context(request, cancelled)
             if request.preview:
+                if request.urn not in self._compared:
+                    served.foresee(ctx, inputs)
                 state = answers.foreseen(served, served.preview(ctx, inputs), {})
                 return provider_pb2.CreateResponse(properties=answers.recorded(served, state, marked))
             with answers.versioned(served):

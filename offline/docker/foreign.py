@@ -1,0 +1,114 @@
+"""What stands in the way of a creation, told by a preview: names and ports that are somebody else's.
+
+Told only where it is certain. The resource carries the label `berth.stack`, and what is in its way has not
+the same one: what this stack holds itself may be gone when its turn comes. The engine is asked only where it
+costs nothing, at its local socket and without the Docker SDK; where none answers, nothing is said.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from offline.docker.labels import to_docker
+from offline.docker.resource import Context, ResourceError
+
+_SECONDS: Final = 2.0
+_EVERY: Final = ("0.0.0.0", "::", "")  # noqa: S104 - to compare with
+_STACK: Final = "berth.stack"
+_lock = threading.Lock()
+_kept: dict[tuple[str, str], tuple[float, list[Any]]] = {}
+
+
+class _Socket(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=_SECONDS)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def warn_of_network(ctx: Context, inputs: Mapping[str, Any]) -> None:
+    """Warn that another one has the network's name."""
+    name = inputs.get("name")
+    for other in _foreign(ctx, inputs, "/networks"):
+        if other.get("Name") == name:
+            ctx.warn(f"the update will fail: {_whose('network', str(name), other)}; choose another name")
+
+
+def warn_of_ports(ctx: Context, inputs: Mapping[str, Any]) -> None:
+    """Warn that another container publishes a port which this one is to publish."""
+    wanted = [port for port in _list(inputs.get("ports")) if isinstance(port.get("external"), int | float)]
+    if not wanted or inputs.get("start") is False:
+        return
+    for other in _foreign(ctx, inputs, "/containers/json"):
+        for port in wanted:
+            if any(_clash(port, taken) for taken in other.get("Ports") or ()):
+                holder = _whose("container", str((other.get("Names") or ["?"])[0]).lstrip("/"), other)
+                ctx.warn(
+                    f"the update will fail: {holder} and publishes host port {int(port['external'])}; "
+                    "stop it, or publish another port"
+                )
+
+
+def _clash(wanted: Mapping[str, Any], taken: Mapping[str, Any]) -> bool:
+    ours, theirs = wanted.get("ip") or "", taken.get("IP") or ""
+    return (
+        wanted["external"] not in (0, None)
+        and taken.get("PublicPort") == wanted["external"]
+        and (taken.get("Type") or "tcp") == (wanted.get("protocol") or "tcp")
+        and (ours in _EVERY or theirs in _EVERY or ours == theirs)
+    )
+
+
+def _whose(kind: str, name: str, other: Mapping[str, Any]) -> str:
+    owner = (other.get("Labels") or {}).get(_STACK)
+    return f"{kind} '{name}' " + (f"belongs to stack {owner} of berth" if owner else "is not of berth")
+
+
+def _list(value: object) -> list[Mapping[str, Any]]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def _foreign(ctx: Context, inputs: Mapping[str, Any], path: str) -> Iterator[Mapping[str, Any]]:
+    labels = inputs.get("labels")
+    stack = to_docker(_list(labels)).get(_STACK) if isinstance(labels, list) else None
+    if isinstance(stack, str):
+        yield from (it for it in _ask(ctx, path) if (it.get("Labels") or {}).get(_STACK) != stack)
+
+
+def _ask(ctx: Context, path: str) -> list[Any]:
+    """The engine's list; nothing where it cannot be had at once."""
+    try:
+        host = ctx.engine.host
+    except ResourceError:
+        return []
+    if not host.startswith("unix://"):
+        return []
+    with _lock:
+        at, found = _kept.get((host, path), (0.0, []))
+        if not at or time.monotonic() - at > _SECONDS:
+            found = _get(host.removeprefix("unix://"), path)
+            _kept[host, path] = time.monotonic(), found
+        return found
+
+
+def _get(place: str, path: str) -> list[Any]:
+    connection = _Socket(place)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        found = json.loads(answer.read()) if answer.status == 200 else []
+        return found if isinstance(found, list) else []
+    except (OSError, ValueError, http.client.HTTPException):
+        return []
+    finally:
+        connection.close()
