@@ -195,6 +195,7 @@ class Around(Spec):
     """Holds them."""
 
     related: Related = Related()
+    many: tuple[Related, ...] = ()
 
 
 @pytest.mark.parametrize(
@@ -212,3 +213,13 @@ def test_relations_are_told_but_those_with_what_was_left_out(
 ) -> None:
     found = read("x:", {"related": related}, Around.model_validate)
     assert sorted(problem.path for problem in found.problems) == [f"x:{path}" for path in paths]
+
+
+def test_relations_name_the_place_in_the_file_not_the_one_among_the_rest() -> None:
+    raw = {"many": [1, {}, 2, {"numbers": ["a", 3, 2]}]}
+    assert sorted(problem.path for problem in read("x:", raw, Around.model_validate).problems) == [
+        "x:many[0]",
+        "x:many[2]",
+        "x:many[3].numbers",
+        "x:many[3].numbers[0]",
+    ]
