@@ -75,6 +75,11 @@ class Taifish:
             container.remove(force=True, v=True)
         self.network.remove()
 
+    def logs(self) -> str:
+        """The end of what every container said, for a failed test."""
+        found = self.client.containers.list(all=True, filters={"label": f"test={self.id}"})
+        return "\n".join(f"--- {c.name} {c.attrs['Path']}\n{c.logs(tail=60).decode()}" for c in found)
+
     def container(self, kind: str, alias: str, command: list[str], **options: Any) -> Container:
         """Started, hardened as systems.md says."""
         options = {"mem_limit": "512m", "memswap_limit": "512m", "tmpfs": {"/tmp": ""}, **options}

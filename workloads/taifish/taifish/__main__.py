@@ -9,14 +9,14 @@ import time
 from pathlib import Path
 
 from .logs import log, take_over
-from .settings import Settings, SettingsError, check_folders, load
+from .settings import Settings, SettingsError, check_folders, load, writable
 
 METRICS = Path("/tmp/taifish-metrics")  # noqa: S108  a tmpfs of this container alone
 WAIT = 60  # seconds for the database to appear, when tables are made
 FOLDERS = {
     "app": ("logs", "uploads"),
     "worker": ("logs", "uploads", "exports"),
-    "beat": ("logs",),
+    "beat": (),
     "migrate": (),
 }
 
@@ -60,7 +60,7 @@ def main(role: str) -> int:
     except SettingsError as error:
         log("refused-to-start", severity="error", error=str(error))
         return 1
-    if FOLDERS[role]:
+    if writable(settings.folder("logs")):
         take_over(role, settings.folder("logs"))
     # Imported by role, and late: the metrics library looks for its folder when it is imported.
     if role == "app":

@@ -17,7 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 
 SELECT = "SELECT id, kind, state, attempts, result, error, file, created, started, finished{} FROM tasks"
-REPEAT = 600  # seconds until a task that still waits is announced once more
+REPEAT = 120  # seconds until a task that still waits is announced once more
 
 
 class KeyTakenError(ValueError):
@@ -77,7 +77,7 @@ class Ledger:
             connection.execute(
                 sa.text(
                     "INSERT INTO tasks (id, key, kind, request, digest, due)"
-                    " VALUES (:id, :key, :kind, :request, :digest, now() + interval '60 seconds')"
+                    " VALUES (:id, :key, :kind, :request, :digest, now() + interval '20 seconds')"
                     " ON CONFLICT (key) DO NOTHING"
                 ),
                 values,

@@ -169,12 +169,13 @@ def load(environ: Mapping[str, str] = os.environ) -> Settings:
     return settings
 
 
+def writable(folder: Path) -> bool:
+    """Whether files can be made in it."""
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
 def check_folders(settings: Settings, *names: str) -> None:
     """Raises SettingsError naming the folders below DATA that are missing or cannot be written."""
-    bad = [
-        str(settings.folder(name))
-        for name in names
-        if not (settings.folder(name).is_dir() and os.access(settings.folder(name), os.W_OK | os.X_OK))
-    ]
+    bad = [str(settings.folder(name)) for name in names if not writable(settings.folder(name))]
     if bad:
         raise SettingsError(f"not a folder that uid {os.getuid()} may write: {', '.join(bad)}")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
 from celery import signals
+from celery.exceptions import CPendingDeprecationWarning
 
 from . import logs
 from .queue import process_queue
@@ -27,6 +29,8 @@ def quiet(**_: Any) -> None:
 def serve(settings: Settings) -> int:
     """Until SIGTERM, which ends no task: those that run are finished, no other is begun."""
     ALIVE.unlink(missing_ok=True)
+    # Celery's advice about what its next major version does otherwise: queue.build() sets it.
+    warnings.simplefilter("ignore", CPendingDeprecationWarning)
     signals.setup_logging.connect(quiet)
     signals.heartbeat_sent.connect(alive)
     signals.worker_ready.connect(_ready)
