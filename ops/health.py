@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import ssl
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -34,14 +35,16 @@ class Answer:
 def ask(door: Door) -> list[Answer]:
     """Asks every path of the door once."""
     return [
-        Answer(system=door.system, url=url, problem=_problem(url))
+        Answer(system=door.system, url=url, problem=_problem(url, door.authority))
         for url in (door.url.rstrip("/") + path for path in door.paths)
     ]
 
 
-def _problem(url: str) -> str | None:
+def _problem(url: str, authority: str | None) -> str | None:
     # Our own host is not behind a proxy.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=_trust(authority))
+    )
     try:
         with opener.open(url, timeout=TIMEOUT) as answer:
             return complaint(answer.read(_MOST))
@@ -49,6 +52,14 @@ def _problem(url: str) -> str | None:
         return f"HTTP {error.code}"
     except (OSError, http.client.HTTPException) as error:
         return f"no answer: {getattr(error, 'reason', error) or type(error).__name__}"
+
+
+def _trust(authority: str | None) -> ssl.SSLContext:
+    """The world's authorities, and the stack's own."""
+    context = ssl.create_default_context()
+    if authority is not None:
+        context.load_verify_locations(cadata=authority)
+    return context
 
 
 def complaint(body: bytes) -> str | None:

@@ -49,11 +49,12 @@ class DataVolume:
 
 @dataclass(frozen=True, kw_only=True)
 class Door:
-    """Where a system answers, and the paths to ask there."""
+    """Where a system answers, and the paths to ask there. authority: whose certificate (PEM) it must have."""
 
     system: str
     url: str
     paths: tuple[str, ...]
+    authority: str | None = None
 
 
 def resources(exported: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -115,7 +116,12 @@ def doors(exported: Mapping[str, Any]) -> list[Door]:
     """The public addresses that the stack exports; none where an `up` has not come that far."""
     found = outputs(exported)
     return [
-        Door(system=name, url=system.url, paths=tuple(dict.fromkeys(["/health", *system.checks])))
+        Door(
+            system=name,
+            url=system.url,
+            paths=tuple(dict.fromkeys(["/health", *system.checks])),
+            authority=system.authority,
+        )
         for name, system in (found.systems if found else {}).items()
         if system.url
     ]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
 from ops.health import ask, complaint
 from ops.recorded import Door
+from stacks.certificates import Authority
 
 
 class _Answers(BaseHTTPRequestHandler):
@@ -40,6 +43,29 @@ def test_every_path_is_asked_and_named(server: str) -> None:
 def test_an_address_where_nobody_listens() -> None:
     (answer,) = ask(Door(system="gateway", url="http://127.0.0.1:1", paths=("/health",)))
     assert answer.problem and "refused" in answer.problem
+
+
+def test_a_door_is_trusted_by_the_authority_that_the_stack_exports(tmp_path: Path) -> None:
+    ours, other = Authority.new("ours"), Authority.new("other")
+    (tmp_path / "server.pem").write_text(ours.issue(["127.0.0.1"]))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem")
+    server = HTTPServer(("127.0.0.1", 0), _Answers)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    try:
+        url = f"https://127.0.0.1:{server.server_port}"
+
+        def problem(authority: str | None) -> str | None:
+            (answer,) = ask(Door(system="celery", url=url, paths=("/health",), authority=authority))
+            return answer.problem
+
+        assert problem(ours.certificate) is None
+        assert "certificate verify failed" in (problem(other.certificate) or "")
+        assert "certificate verify failed" in (problem(None) or "")
+    finally:
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.mark.parametrize(
