@@ -14,7 +14,7 @@ from components.base import Component, Identity, Scrape
 from components.containers.files import Files, FilesSpec, Reload
 from components.containers.gpu import Gpu, device_request, oci_runtime
 from components.containers.image import Image
-from components.containers.mounts import Bind, Tmpfs, VolumeMount
+from components.containers.mounts import Bind, NamedMount, Tmpfs, VolumeMount
 from components.containers.network import AnyNetwork
 from components.spec import Spec
 from components.units import AbsolutePath, Address, Cpus, DnsName, Duration, EnvName, FileName, Memory
@@ -119,6 +119,8 @@ class ContainerSpec(Spec):
     env: tuple[EnvVar, ...] = ()
     config: tuple[ConfigFiles, ...] = ()
     secrets: tuple[SecretFile, ...] = ()
+    secrets_reload: Reload = "replace"
+    """`in place` only for what watches them."""
     tmpfs: tuple[Tmpfs, ...] = (Tmpfs(target="/tmp"),)  # noqa: S108  (a path inside the container)
     binds: tuple[Bind, ...] = ()
     gpu: Gpu | None = None
@@ -178,7 +180,8 @@ def files_of(
         )
     if names:
         values = {name: pulumi.Output.secret(secrets[name]) for name in names}
-        made.append(files("secrets", FilesSpec(target=SECRETS, names=names), values))
+        described = FilesSpec(target=SECRETS, reload=spec.secrets_reload, names=names)
+        made.append(files("secrets", described, values))
     return made
 
 
@@ -188,7 +191,7 @@ def container_args(
     image: Image,
     network: AnyNetwork,
     files: Sequence[Files],
-    volumes: Sequence[VolumeMount],
+    volumes: Sequence[VolumeMount | NamedMount],
     address: Address | None = None,
 ) -> dict[str, Any]:
     """The inputs of `docker.Container` that services and jobs have in common."""
@@ -196,7 +199,7 @@ def container_args(
     env += [(secret.env, f"{SECRETS}/{secret.name}") for secret in spec.secrets if secret.env]
     mounts = [mount for file in files for mount in file.mounts]
     mounts += [volume.args() for volume in volumes]
-    mounts += [bind.args() for bind in spec.binds]
+    mounts += [bind.args() for bind in spec.binds if not bind.create]
     mounts += [tmpfs.args() for tmpfs in spec.tmpfs]
     limits, hardening = spec.limits, spec.hardening
     return {
@@ -211,7 +214,11 @@ def container_args(
             )
         ],
         "mounts": mounts,
-        "volumes": [volume for file in files for volume in file.volumes] or None,
+        "volumes": [
+            *(volume for file in files for volume in file.volumes),
+            *(bind.volume() for bind in spec.binds if bind.create),
+        ]
+        or None,
         "cpus": limits.cpus.docker,
         # The engine has no reservation of processors; 1024 is its weight of one (and its default).
         "cpu_shares": int(Decimal(limits.reserved_cpus) * 1024) if limits.reserved_cpus else None,

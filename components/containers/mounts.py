@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+import pulumi
 import pulumi_docker as docker
 
 from components.containers.host_paths import host_danger
@@ -36,11 +37,19 @@ class Bind(Spec):
     source: AbsolutePath
     target: AbsolutePath
     read_only: bool = True
+    create: bool = False
+    """Made by the engine, as root's, where the host lacks it."""
 
     def model_post_init(self, _: object) -> None:
         danger = host_danger(self.source, read_only=self.read_only)
         if danger:
             raise ValueError(f"{self.source}: {danger}; allowed: the one folder or file that is needed")
+
+    def volume(self) -> docker.ContainerVolumeArgs:
+        """The older form of a mount: the one that makes what is missing."""
+        return docker.ContainerVolumeArgs(
+            host_path=self.source, container_path=self.target, read_only=self.read_only
+        )
 
     def args(self) -> docker.ContainerMountArgs:
         return docker.ContainerMountArgs(
@@ -59,4 +68,18 @@ class VolumeMount:
     def args(self) -> docker.ContainerMountArgs:
         return docker.ContainerMountArgs(
             type="volume", source=self.volume.volume_name, target=self.target, read_only=self.read_only
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamedMount:
+    """A volume that a component keeps for its own use, by its name on the host."""
+
+    source: pulumi.Input[str]
+    target: str
+    read_only: bool = False
+
+    def args(self) -> docker.ContainerMountArgs:
+        return docker.ContainerMountArgs(
+            type="volume", source=self.source, target=self.target, read_only=self.read_only
         )

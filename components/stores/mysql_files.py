@@ -63,7 +63,7 @@ def client() -> str:
 ssl-ca = {CONFIG}/{AUTHORITY}
 loose-ssl = ON
 loose-ssl-mode = VERIFY_CA
-connect-timeout = 5
+loose-connect-timeout = 5
 """
 
 
@@ -92,7 +92,7 @@ def guard(preamble: str, alias: str | None) -> str:
 if mysqladmin {_CLIENT} -h {alias} -u root ping >/dev/null 2>&1; then
     mysql {_CLIENT} -h {alias} -u root -N -e 'SELECT 1' >/dev/null 2>/tmp/said \\
         || refuse "the running server does not let root in: $(grep -i error /tmp/said | tail -n 1)" \\
-            "set the root password back, or first change it in the server: ALTER USER root@'%' and root@localhost"
+            'set the root password back, or first change it in the server (ALTER USER root@%, root@localhost)'
 fi
 """
     return f"""{preamble}
@@ -165,5 +165,6 @@ def _login() -> str:
 def _quoted_word() -> str:
     return f"""\
 word=$(cat {_SECRETS}/{REPLICATION_PASSWORD})
-[ "${{#word}}" -le 32 ] || {{ echo 'replication_password: MySQL takes at most 32 characters here' >&2; exit 1; }}
+[ "${{#word}}" -le 32 ] \\
+    || {{ echo 'replication_password: MySQL takes at most 32 characters here' >&2; exit 1; }}
 word=$(printf %s "$word" | sed "s/[\\\\\\\\']/\\\\\\\\&/g")"""

@@ -85,7 +85,7 @@ set -eu
 umask 077
 cat {_SECRETS}/{CERTIFICATE} > {RUN}/server.pem
 word=$(sed 's/[\\\\:]/\\\\&/g' {_SECRETS}/{REPLICATION_PASSWORD})
-echo "*:*:*:{REPLICATOR}:$word" > {RUN}/pgpass
+printf '*:*:*:{REPLICATOR}:%s\\n' "$word" > {RUN}/pgpass
 if [ ! -s {DATA}/PG_VERSION ]; then
     find {DATA} -mindepth 1 -delete
     pg_basebackup -d '{_replication(primary)}' -D {DATA}/incoming -S {slot} -X stream --checkpoint=fast

@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import docker
 import pytest
 
 from offline.toolchain import Toolchain, offline_toolchain, register_plugins
+from tests.docker.workloads import image
 from tests.engine.project import Project
+from tests.engine.stores import StoreBench
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +34,21 @@ def project(toolchain: Toolchain, pulumi_home: Path, tmp_path: Path) -> Iterator
     yield made
     if len(made.resources()) > 1:
         made.destroy("--remove")
+
+
+@pytest.fixture(scope="session")
+def store_images() -> dict[str, str]:
+    """Role to the tag of the local image of each store."""
+    client = docker.from_env()
+    try:
+        return {role: image(client, role) for role in ("postgres", "mysql", "redis")}
+    finally:
+        client.close()
+
+
+@pytest.fixture
+def bench(project: Project, store_images: dict[str, str]) -> Iterator[StoreBench]:
+    """A stack for stores; nothing of it is left."""
+    made = StoreBench(project, docker.from_env(), store_images)
+    yield made
+    made.close()

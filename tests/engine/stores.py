@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import docker
 
+from offline.docker.volume import ADOPT
 from stacks.certificates import Authority
 from tests.engine.project import Project, Result
 
@@ -58,10 +59,10 @@ class StoreBench:
         """Gives a secret another value."""
         self.wanted["secrets"] = {**self.wanted["secrets"], name: value}
 
-    def up(self, *, check: bool = True) -> Result:
+    def up(self, *args: str, check: bool = True) -> Result:
         """`pulumi up` with the policy pack."""
         (self.project.folder / "wanted.json").write_text(json.dumps(self.wanted))
-        return self.project.up("--policy-pack", PACK, check=check)
+        return self.project.up("--policy-pack", PACK, *args, check=check)
 
     def volume(self, role: str) -> str:
         """The data volume of a store."""
@@ -82,7 +83,8 @@ class StoreBench:
         """
         folder = self.project.folder / "client"
         folder.mkdir(exist_ok=True)
-        for name, text in {**self.wanted["secrets"], "ca.pem": self.authority.certificate}.items():
+        texts = {**self.wanted["secrets"], "ca.pem": self.authority.certificate}
+        for name, text in texts.items():
             (folder / name).write_text(text)
             (folder / name).chmod(0o444)
         volumes = {str(folder): {"bind": "/secrets", "mode": "ro"}}
@@ -104,6 +106,16 @@ class StoreBench:
         finally:
             made.remove(force=True)
 
+    def down(self) -> None:
+        """Takes the stack down; the data stay on the host, for the next `up` to find."""
+        self.project.run("state", "unprotect", "--all", "--yes")
+        self.project.destroy()
+        filters = {"label": f"berth.system={self.name}"}
+        assert not self.client.containers.list(all=True, filters=filters)
+        self.project.env[ADOPT] = ",".join(
+            volume.name for volume in self.client.volumes.list(filters=filters)
+        )
+
     def close(self) -> None:
         """Takes the stack down and removes what it retained."""
         self.project.run("state", "unprotect", "--all", "--yes", check=False)
@@ -117,6 +129,13 @@ class StoreBench:
             network.remove()
 
 
-def lines(text: str) -> Sequence[str]:
-    """Those that say something."""
-    return [line for line in text.splitlines() if line.strip()]
+def psql(mode: str = "verify-full", *, host: str = "postgres", word: str = "password") -> str:
+    """A client's command line, to be followed by SQL."""
+    login = f"host={host} user=owner dbname=things sslmode={mode} sslrootcert=/secrets/ca.pem"
+    return f"export PGPASSWORD=\"$(cat /secrets/{word})\"; psql -qAtX '{login}' -v ON_ERROR_STOP=1 -c"
+
+
+def mysql(*, host: str = "mysql", user: str = "owner", word: str = "password", tls: str = "") -> str:
+    """A client's command line."""
+    checked = tls or "--ssl-ca=/secrets/ca.pem --ssl-verify-server-cert"
+    return f'export MYSQL_PWD="$(cat /secrets/{word})"; mysql --no-defaults -N -h {host} -u {user} {checked} my_things'

@@ -28,7 +28,7 @@ final=${final%/}
 value() {
     eval "plain=\${$1:-} file=\${$1_FILE:-}"
     [ -z "$plain" ] || [ -z "$file" ] || fail "both $1 and $1_FILE are set" 'set one of them'
-    if [ -n "$file" ]; then cat "$file"; else echo "${plain:-$2}"; fi
+    if [ -n "$file" ]; then cat "$file"; else printf '%s\n' "${plain:-$2}"; fi
 }
 root=$(value MYSQL_ROOT_PASSWORD '')
 root_host=$(value MYSQL_ROOT_HOST '%')
@@ -78,6 +78,7 @@ sql() { mysql --no-defaults --socket="$socket" -u root ${MYSQL_DATABASE:+"--data
 MYSQL_DATABASE='' sql <<SQL
 SET SESSION sql_log_bin = 0;
 DELETE FROM mysql.global_priv WHERE User != 'mariadb.sys' AND NOT (User = 'root' AND Host = 'localhost');
+DELETE FROM mysql.proxies_priv WHERE Host != 'localhost';
 FLUSH PRIVILEGES;
 ALTER USER root@localhost IDENTIFIED BY '$(quoted "$root")';
 $([ "$root_host" = localhost ] || cat <<REMOTE
@@ -91,9 +92,12 @@ if [ -n "$MYSQL_DATABASE" ]; then
     echo "CREATE DATABASE IF NOT EXISTS \`$MYSQL_DATABASE\`;" | MYSQL_DATABASE='' sql
 fi
 if [ -n "$user" ]; then
-    echo "CREATE USER '$(quoted "$user")'@'%' IDENTIFIED BY '$(quoted "$password")';" | sql
     # In a grant an underscore stands for any character.
-    [ -z "$MYSQL_DATABASE" ] || echo "GRANT ALL ON \`$(echo "$MYSQL_DATABASE" | sed 's/_/\\_/g')\`.* TO '$user'@'%';" | sql
+    database=$(printf %s "$MYSQL_DATABASE" | sed 's/_/\\_/g')
+    sql <<SQL
+CREATE USER '$(quoted "$user")'@'%' IDENTIFIED BY '$(quoted "$password")';
+${database:+GRANT ALL ON \`$database\`.* TO '$(quoted "$user")'@'%';}
+SQL
 fi
 for script in /docker-entrypoint-initdb.d/*; do
     case $script in

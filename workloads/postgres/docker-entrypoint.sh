@@ -24,7 +24,7 @@ done
 value() {
     eval "plain=\${$1:-} file=\${$1_FILE:-}"
     [ -z "$plain" ] || [ -z "$file" ] || fail "both $1 and $1_FILE are set" 'set one of them'
-    if [ -n "$file" ]; then cat "$file"; else echo "${plain:-$2}"; fi
+    if [ -n "$file" ]; then cat "$file"; else printf '%s\n' "${plain:-$2}"; fi
 }
 user=$(value POSTGRES_USER postgres)
 database=$(value POSTGRES_DB "$user")

@@ -1,0 +1,110 @@
+"""What a guard refuses, while the server that runs goes on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.engine.stores import StoreBench, mysql, psql
+
+pytestmark = pytest.mark.engine
+
+
+def refused(bench: StoreBench, role: str, *words: str) -> None:
+    """The update fails with these words, and the server is the one that it was."""
+    before = bench.container(role)
+    said = bench.up(check=False)
+    assert said.code, said.text
+    for word in words:
+        assert word in said.text
+    after = bench.container(role)
+    assert after.id == before.id and after.status == "running"
+
+
+def test_postgres_data_of_another_version_are_refused(bench: StoreBench) -> None:
+    bench.want("postgres")
+    bench.up()
+    assert bench.client_run("postgres", "echo 14 > /mnt/PG_VERSION", data=True) == (0, "")
+    bench.want("postgres", tuning={"max_connections": 50})
+    name = bench.volume("postgres")
+    refused(
+        bench,
+        "postgres",
+        f"{name}: the data are of PostgreSQL 14, the image is PostgreSQL 15",
+        "fix: use an image of PostgreSQL 14, or move the data first",
+    )
+    assert bench.client_run("postgres", f"{psql()} 'SHOW max_connections'") == (0, "100\n")
+    assert bench.client_run("postgres", "echo 15 > /mnt/PG_VERSION", data=True) == (0, "")
+    (guard,) = [
+        item["urn"] for item in bench.project.resources() if item["urn"].endswith("::postgres-guard-run")
+    ]
+    bench.up("--replace", guard)
+    assert bench.client_run("postgres", f"{psql()} 'SHOW max_connections'") == (0, "50\n")
+
+
+def test_another_password_of_postgres_is_refused(bench: StoreBench) -> None:
+    bench.want("postgres")
+    bench.up()
+    kept = bench.wanted["secrets"]["password"]
+    bench.secret("password", "another")
+    refused(
+        bench,
+        "postgres",
+        "the running server does not let 'owner' in",
+        "password authentication failed",
+        "fix: set the password back, or first change it in the server: ALTER ROLE owner",
+    )
+    bench.secret("password", kept)
+    bench.up()
+    bench.project.unchanged()
+
+
+def test_another_root_password_of_mysql_is_refused(bench: StoreBench) -> None:
+    bench.want("mysql", deadline="60s")
+    bench.up()
+    bench.secret("root_password", "another")
+    refused(
+        bench,
+        "mysql",
+        "the running server does not let root in: ERROR 1045",
+        "fix: set the root password back, or first change it in the server",
+    )
+    bench.down()
+    alone = bench.up(check=False)
+    assert alone.code and "Access denied for user 'root'" in alone.text
+    bench.secret("root_password", "ro'ot\\-wo:rd")
+    bench.up()
+    assert bench.client_run("mysql", f"{mysql()} -e 'SELECT 1'") == (0, "1\n")
+
+
+@pytest.mark.parametrize("role", ["postgres", "mysql", "redis"])
+def test_a_directory_of_another_user_is_refused(bench: StoreBench, tmp_path: Path, role: str) -> None:
+    owner = {"postgres": 70, "mysql": 999, "redis": 999}[role]
+    folder = tmp_path / "data"
+    folder.mkdir(mode=0o700)
+    # Docker hands an empty directory over by itself.
+    (folder / "of-somebody").touch()
+    for parent in (tmp_path, tmp_path.parent):
+        parent.chmod(0o755)
+    data = {"name": bench.volume(role), "storage": {"kind": "directory", "path": str(folder)}}
+    bench.want(role, data=data)
+    said = bench.up(check=False)
+    assert said.code
+    assert f"{data['name']}: the data belong to user 0, the server runs as user {owner}" in said.text
+    assert f"fix: name another directory, or hand it over with chown -R {owner}:" in said.text
+    (folder / "of-somebody").unlink()
+    os.chown(folder, owner, owner)
+    (guard,) = [
+        item["urn"] for item in bench.project.resources() if item["urn"].endswith(f"::{role}-guard-run")
+    ]
+    bench.up("--replace", guard)
+    assert list(folder.iterdir()), "the data lie in the directory"
+
+
+def test_a_full_disk_is_refused(bench: StoreBench) -> None:
+    bench.want("redis")
+    bench.up()
+    bench.want("redis", minimum_free="1048576GiB")
+    refused(bench, "redis", "MiB are free for the data, 1048576GiB are needed", "fix: make room on that disk")
