@@ -24,7 +24,7 @@ _HERE = "/host"
 class Directory(Spec):
     """One directory below the root, and whose it is."""
 
-    path: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*$")]
+    path: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$")]
     owner: Annotated[str, Field(pattern=r"^[0-9]+:[0-9]+$")]
     """`uid:gid` of the server that writes into it."""
     mode: Annotated[str, Field(pattern=r"^0?[0-7]{3}$")] = "750"

@@ -54,8 +54,9 @@ class Files(Component):
         if given != sorted(spec.names):
             raise ValueError(f"{name}: files {sorted(spec.names)} described, contents of {given} given")
         super().__init__(name, opts=opts)
+        self.spec = spec
         labels = identity.labels()
-        source = None
+        source: pulumi.Output[str] | None = None
         if spec.reload == "in place":
             source = docker.Volume(
                 f"{name}-volume",
@@ -72,6 +73,8 @@ class Files(Component):
             identity=identity,
             opts=self.child(delete_before_replace=False),
         )
+        self.source = source
+        """The volume that stays; None with `replace`."""
         self.mounts: list[docker.ContainerMountArgs] = []
         self.volumes: list[docker.ContainerVolumeArgs] = []
         if source is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import pulumi
 import pulumi_docker as docker
@@ -13,9 +13,13 @@ from components.base import Component, Identity
 from components.containers.container import ContainerSpec
 from components.containers.files import carrier
 from components.containers.image import Image
+from components.containers.mounts import NamedMount
 from components.containers.step import Step
 from components.spec import Spec
 from components.units import DnsName, Duration, Port
+
+if TYPE_CHECKING:
+    from components.containers.service import Service
 
 STATE: Final = "/run/handover"
 """Where a replica tells the edge that it leaves, and the edge tells what it serves."""
@@ -61,6 +65,8 @@ class Handover(Component):
         super().__init__(name, opts=opts)
         self.spec, self._image, self._identity = spec, image, identity
         self._alias = ""
+        self.service: Service | None = None
+        """The one that this was given to."""
         self._slots = docker.Volume(
             f"{name}-slots",
             driver="local",
@@ -83,7 +89,7 @@ class Handover(Component):
         return args | {
             "entrypoints": ["sh", "-c", _script("leave"), "leave", str(drain)],
             "command": [*spec.entrypoint, *spec.command],
-            "mounts": [*args["mounts"], self.state_mount(STATE)],
+            "mounts": [*args["mounts"], self.state_mount(STATE).args()],
             "stop_timeout": grace,
             "destroy_grace_seconds": grace,
         }
@@ -118,15 +124,13 @@ class Handover(Component):
         )
         return step.done
 
-    def slots_mount(self, target: str) -> docker.ContainerMountArgs:
+    def slots_mount(self, target: str) -> NamedMount:
         """The names of the replicas, for the edge."""
-        return docker.ContainerMountArgs(type="volume", source=self._slots, target=target, read_only=True)
+        return NamedMount(source=self._slots, target=target, read_only=True)
 
-    def state_mount(self, target: str, *, read_only: bool = False) -> docker.ContainerMountArgs:
+    def state_mount(self, target: str, *, read_only: bool = False) -> NamedMount:
         """What replicas and edge tell each other."""
-        return docker.ContainerMountArgs(
-            type="volume", source=self._state, target=target, read_only=read_only or None
-        )
+        return NamedMount(source=self._state, target=target, read_only=read_only)
 
     def _labels(self) -> list[docker.VolumeLabelArgs]:
         return [docker.VolumeLabelArgs(label=k, value=v) for k, v in self._identity.labels().items()]

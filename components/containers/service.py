@@ -16,7 +16,7 @@ from components.containers.handover import Handover
 from components.containers.health import HealthCheck
 from components.containers.image import Image
 from components.containers.job import Job
-from components.containers.mounts import VolumeMount
+from components.containers.mounts import NamedMount, VolumeMount
 from components.containers.network import AnyNetwork
 from components.spec import Spec
 from components.units import Address, Port
@@ -134,7 +134,7 @@ class Service(Component):
         *,
         image: Image,
         network: AnyNetwork,
-        volumes: Sequence[VolumeMount] = (),
+        volumes: Sequence[VolumeMount | NamedMount] = (),
         secrets: Mapping[str, pulumi.Input[str]] | None = None,
         after: Sequence[Dependency] = (),
         handover: Handover | None = None,
@@ -144,7 +144,9 @@ class Service(Component):
         self.spec = spec
         rollout = spec.rollout
         stop_first = rollout if isinstance(rollout, StopFirst) else None
-        files = files_of(self, spec, image=image, secrets=secrets or {})
+        self.files = files = files_of(self, spec, image=image, secrets=secrets or {})
+        if handover:
+            handover.service = self
 
         def args(number: int) -> dict[str, Any]:
             made = container_args(

@@ -9,6 +9,7 @@ import pulumi_docker as docker
 
 from components.base import Component, Identity
 from components.containers.image import Image
+from components.containers.mounts import NamedMount
 
 
 class Step(Component):
@@ -28,9 +29,9 @@ class Step(Component):
         command: Sequence[pulumi.Input[str]],
         image: Image,
         identity: Identity,
-        mounts: Sequence[docker.ContainerMountArgs],
+        mounts: Sequence[NamedMount],
         trigger: pulumi.Input[str],
-        volumes: Sequence[docker.ContainerVolumeArgs] = (),
+        depends_on: Sequence[pulumi.Input[pulumi.Resource]] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(name, opts=opts)
@@ -56,9 +57,8 @@ class Step(Component):
             log_driver="json-file",
             log_opts={"max-file": "1", "max-size": "1m"},
             labels=[docker.ContainerLabelArgs(label=k, value=v) for k, v in identity.labels().items()],
-            mounts=list(mounts),
-            volumes=list(volumes) or None,
-            opts=self.child(delete_before_replace=False),
+            mounts=[mount.args() for mount in mounts],
+            opts=self.child(delete_before_replace=False, depends_on=list(depends_on)),
         )
         outcome = pulumi.Output.all(container.exit_code, container.container_logs, container.urn)
         passed = outcome.apply(lambda ended: _passed(name, *ended))

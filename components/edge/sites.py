@@ -75,8 +75,8 @@ class EdgeSpec(Spec):
     acme: AbsolutePath | None = None
     """The folder in which an ACME client puts its answers."""
     limits: Limits = Limits()
-    stop_grace: Duration = Duration("30s")
-    """How long requests in flight may take when the edge itself is replaced."""
+    stop_grace: Duration = Duration("10s")
+    """How long requests in flight may take when the edge itself is replaced; new ones are refused."""
     longest: Duration = Duration("1h")
     """How long a connection, such as a WebSocket, may outlast a change of the configuration."""
     workers: Annotated[int, Field(ge=1, le=64)] | None = None

@@ -1,0 +1,165 @@
+"""From sites to the text of nginx.conf. Pure: the same sites give the same text.
+
+Names are relative: the edge keeps each generation of its files in a folder of its own. What changes with
+the replicas is not in it: the edge writes `upstreams/NAME.conf` itself, with addresses (watch.sh).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from components.containers.handover import UpstreamSpec
+from components.edge.directives import Directive, block, line, text_of
+from components.edge.locations import location, zone
+from components.edge.sites import EdgeSpec, Header, Site, Tls
+from components.units import Duration
+
+HEALTH_PORT: Final = 8099
+RUN: Final = "/tmp/edge"  # noqa: S108  (a path inside the container)
+
+_LOG: Final = (
+    '{"time":"$time_iso8601","client":"$remote_addr","host":"$host","method":"$request_method",'
+    '"uri":"$request_uri","status":$status,"bytes":$body_bytes_sent,"seconds":$request_time,'
+    '"upstream":"$upstream_addr","upstream_status":"$upstream_status",'
+    '"upstream_seconds":"$upstream_response_time","agent":"$http_user_agent","id":"$request_id"}'
+)
+_COMPRESSED: Final = (
+    *("text/css", "text/plain", "text/javascript", "application/javascript", "application/json"),
+    *("application/xml", "image/svg+xml"),
+)
+_BALANCE: Final = {"least-conn": "least_conn", "ip-hash": "ip_hash"}
+
+
+def nginx_conf(spec: EdgeSpec, upstreams: Sequence[UpstreamSpec]) -> str:
+    """The configuration. Raises ValueError for a route to an upstream that is not among `upstreams`."""
+    known = {upstream.name: upstream for upstream in upstreams}
+    return text_of(
+        [
+            line("worker_processes", spec.workers or "auto"),
+            line("worker_shutdown_timeout", _time(spec.longest)),
+            line("pid", f"{RUN}/nginx.pid"),
+            line("error_log", "stderr", "warn"),
+            block("events", body=[line("worker_connections", 4096)]),
+            block("http", body=_http(spec, known)),
+        ]
+    )
+
+
+def _http(spec: EdgeSpec, upstreams: dict[str, UpstreamSpec]) -> Iterator[Directive]:
+    yield line("include", "/etc/nginx/mime.types")
+    yield line("default_type", "application/octet-stream")
+    yield line("log_format", "json", "escape=json", _LOG)
+    yield line("access_log", "/dev/stdout", "json")
+    for folder in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"):
+        yield line(f"{folder}_temp_path", f"{RUN}/{folder}")
+    yield from (
+        line("server_tokens", "off"),
+        line("sendfile", "on"),
+        line("tcp_nopush", "on"),
+        line("keepalive_timeout", "65s"),
+        # What the nginx at hand has and others have not: watch.sh finds out.
+        line("include", "features.conf"),
+        line("gzip", "on"),
+        line("gzip_vary", "on"),
+        line("gzip_min_length", 1024),
+        line("gzip_proxied", "any"),
+        line("gzip_types", *_COMPRESSED),
+        line("proxy_http_version", "1.1"),
+        line("proxy_next_upstream", "error", "timeout"),
+        # Another replica is asked soon or not at all: a request that was answered slowly is not asked again.
+        line("proxy_next_upstream_timeout", "10s"),
+        line("ssl_protocols", "TLSv1.2", "TLSv1.3"),
+        line("ssl_session_cache", "shared:tls:10m"),
+        line("ssl_session_timeout", "1h"),
+        line("ssl_session_tickets", "off"),
+        line("limit_req_status", 429),
+        # Without an upgrade the connection to a replica is kept: an empty header is not sent.
+        block("map", "$http_upgrade", "$edge_connection", body=[line("default", "upgrade"), line("''", "")]),
+    )
+    for upstream in upstreams.values():
+        yield _upstream(upstream)
+    for site in spec.sites:
+        yield from (zone(site, number, route) for number, route in enumerate(site.routes) if route.rate)
+    yield block(
+        "server",
+        body=[
+            line("listen", f"127.0.0.1:{HEALTH_PORT}"),
+            line("access_log", "off"),
+            block("location", "=", "/health", body=[line("return", 200, "ok")]),
+        ],
+    )
+    for site in spec.sites:
+        yield _server(site, upstreams)
+    yield from _doors(spec)
+
+
+def _upstream(upstream: UpstreamSpec) -> Directive:
+    balance = _BALANCE.get(upstream.balance)
+    return block(
+        "upstream",
+        upstream.name,
+        body=[
+            line("zone", upstream.name, "128k"),
+            line(balance) if balance else None,
+            line("include", f"upstreams/{upstream.name}.conf"),
+            line("keepalive", upstream.keepalive) if upstream.keepalive else None,
+            line("keepalive_timeout", _time(upstream.idle)) if upstream.keepalive else None,
+        ],
+    )
+
+
+def _server(site: Site, upstreams: dict[str, UpstreamSpec]) -> Directive:
+    headers = [*site.headers]
+    if site.tls and site.tls.hsts:
+        age = site.tls.hsts.whole_seconds
+        headers.append(Header(name="Strict-Transport-Security", value=f"max-age={age}"))
+    flags = [*(["ssl", "http2"] if site.tls else []), *([] if site.hosts else ["default_server"])]
+    return block(
+        "server",
+        body=[
+            line("listen", site.port, *flags),
+            line("server_name", *(site.hosts or ("_",))),
+            *_certificate(site.tls),
+            line("client_max_body_size", site.max_body),
+            *(location(site, number, route, headers, upstreams) for number, route in enumerate(site.routes)),
+        ],
+    )
+
+
+def _certificate(tls: Tls | None) -> Iterator[Directive]:
+    if tls:
+        for directive in ("ssl_certificate", "ssl_certificate_key"):
+            yield line(directive, f"tls/{tls.certificate}.pem")
+
+
+def _doors(spec: EdgeSpec) -> Iterator[Directive]:
+    """Servers for names that no site has, and for plain HTTP that belongs to HTTPS."""
+    ports = sorted({site.port for site in spec.sites})
+    for port in ports:
+        here = [site for site in spec.sites if site.port == port]
+        if all(site.hosts for site in here):
+            tls = here[0].tls is not None
+            yield block(
+                "server",
+                body=[
+                    line("listen", port, *(["ssl", "http2"] if tls else []), "default_server"),
+                    line("server_name", "_"),
+                    line("ssl_reject_handshake", "on") if tls else line("return", 444),
+                ],
+            )
+    redirects = {site.tls.redirect_from: site.tls for site in spec.sites if site.tls}
+    for redirected, secure in redirects.items():
+        if redirected is None:
+            continue
+        suffix = "" if secure.public_port == 443 else f":{secure.public_port}"
+        body = [line("listen", redirected, "default_server"), line("server_name", "_")]
+        if spec.acme:
+            challenge = [line("root", spec.acme), line("default_type", "text/plain")]
+            body.append(block("location", "^~", "/.well-known/acme-challenge/", body=challenge))
+        body.append(block("location", "/", body=[line("return", 301, f"https://$host{suffix}$request_uri")]))
+        yield block("server", body=body)
+
+
+def _time(duration: Duration) -> str:
+    return f"{int(duration.seconds * 1000)}ms"
