@@ -230,7 +230,9 @@ class Editor:
     def url(self, container: Container) -> str:
         """Where a replica answers."""
         container.reload()
-        return f"http://127.0.0.1:{container.ports['3000/tcp'][0]['HostPort']}"
+        published = container.ports["3000/tcp"]
+        assert published
+        return f"http://127.0.0.1:{published[0]['HostPort']}"
 
     def close(self) -> None:
         """Removes what this added to the stand-in's network."""

@@ -17,6 +17,7 @@ import { Store } from './store.js';
 import { Speech } from './tts.js';
 
 const START_SECONDS = 60;
+const SWEEP_MS = 200;
 
 /** Tries again while what it needs starts up; the last failure ends the process with its cause. */
 async function patiently(what, log, act) {
@@ -71,6 +72,8 @@ async function start() {
     const stopped = runner.stop(settings.stopGrace);
     await wait(settings.drain * 1000);
     events.goAway();
+    // A connection that was busy may become idle later; nobody would close it for a minute.
+    setInterval(() => app.server.closeIdleConnections(), SWEEP_MS).unref();
     await app.close();
     await stopped;
     await pool.end();

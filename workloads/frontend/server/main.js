@@ -4,6 +4,7 @@ import sirv from 'sirv';
 
 /** Longer than the edge keeps an idle connection: the edge closes first, never under a request. */
 const KEEP_ALIVE_MS = 75_000;
+const SWEEP_MS = 200;
 const ASSETS = '/assets/';
 
 /**
@@ -60,7 +61,8 @@ export function start({ folder, port, drain }) {
     log('draining', { signal });
     setTimeout(() => {
       server.close(() => log('stopped'));
-      server.closeIdleConnections();
+      // One that was busy may become idle later; nobody would close it for a minute.
+      setInterval(() => server.closeIdleConnections(), SWEEP_MS).unref();
     }, drain * 1000);
   };
   for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, stop);

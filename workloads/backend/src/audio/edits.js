@@ -3,8 +3,8 @@ import { Refusal } from '../errors.js';
 
 /** @typedef {import('./pcm.js').Audio} Audio */
 
-/** A stereo file of six minutes at 44.1 kHz: what one process can hold several times. */
-export const MAX_SAMPLES = 32 * 2 ** 20;
+/** Four minutes of stereo at 44.1 kHz: an edit holds it twice, in 512 MiB with all else. */
+export const MAX_SAMPLES = 20 * 2 ** 20;
 
 const frames = (audio) => audio.samples.length / audio.channels;
 const at = (audio, seconds) => Math.round(seconds * audio.sampleRate);

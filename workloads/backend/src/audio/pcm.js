@@ -39,10 +39,13 @@ export function decode(file) {
  * @param {Audio} audio
  */
 export function encode(audio) {
-  const body = Buffer.alloc(audio.samples.length * 2);
-  const view = new DataView(body.buffer, body.byteOffset, body.length);
+  const bytes = audio.samples.length * 2;
+  const head = header(audio, bytes);
+  const out = Buffer.alloc(head.length + bytes);
+  head.copy(out);
+  const view = new DataView(out.buffer, out.byteOffset + head.length, bytes);
   audio.samples.forEach((value, i) => {
     view.setInt16(i * 2, Math.max(-32768, Math.min(32767, Math.round(value * 32768))), true);
   });
-  return Buffer.concat([header(audio, body.length), body]);
+  return out;
 }

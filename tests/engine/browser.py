@@ -1,0 +1,168 @@
+"""A person at the audio editor's page, in a real browser: Debian's Chromium, led by Playwright."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playwright.sync_api import Page, ViewportSize, WebSocket, expect, sync_playwright
+
+from ops import apt
+
+PACKAGES = {"chromium": "chromium", "certutil": "libnss3-tools"}
+SIZE = ViewportSize(width=1280, height=1400)
+WAIT = 60_000
+"""Milliseconds; a loaded machine is slow, a broken page never ends."""
+
+
+@dataclass
+class Visit:
+    """What happened in the browser."""
+
+    percents: list[int] = field(default_factory=list)
+    """Of the edit, as they came by WebSocket."""
+    problems: list[str] = field(default_factory=list)
+    """Errors in the console, failed requests, answers of 500 and more."""
+    screenshots: list[Path] = field(default_factory=list)
+    seconds: float = 0.0
+    """The length of the result as the browser's own player sees it."""
+    sockets: list[str] = field(default_factory=list)
+    """Addresses of WebSockets."""
+
+
+def screenshots(default: Path) -> Path:
+    """Where pictures are kept: `BERTH_SCREENSHOTS`, else the given folder."""
+    folder = Path(os.environ.get("BERTH_SCREENSHOTS") or default)
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _program(name: str) -> str:
+    if shutil.which(name) is None:
+        apt.install(PACKAGES[name], why="a browser for tests")
+    found = shutil.which(name)
+    assert found, f"{PACKAGES[name]} brought no {name}"
+    return found
+
+
+def _trust(home: Path, authority: str) -> None:
+    """Makes the browser trust one more authority, as a developer would who adds it to the system."""
+    database = home / ".pki/nssdb"
+    database.mkdir(parents=True)
+    certificate = home / "authority.pem"
+    certificate.write_text(authority)
+    certutil = [_program("certutil"), "-d", f"sql:{database}"]
+    subprocess.run([*certutil, "-N", "--empty-password"], check=True, capture_output=True)
+    add = ["-A", "-t", "C,,", "-n", "berth", "-i", str(certificate)]
+    subprocess.run([*certutil, *add], check=True, capture_output=True)
+
+
+@contextmanager
+def page(
+    home: Path, *, authority: str | None = None, addresses: dict[str, str] | None = None, strict: bool = True
+) -> Iterator[Page]:
+    """A page of a browser that knows nothing yet.
+
+    home: an empty folder of its own; a picture of a failure goes there, too. authority: a CA certificate
+    (PEM) to trust. addresses: host names and the IP addresses that they stand for. strict: False accepts
+    any certificate.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    if authority:
+        _trust(home, authority)
+    rules = ",".join(f"MAP {name} {address}" for name, address in (addresses or {}).items())
+    args = ["--disable-dev-shm-usage", *([f"--host-resolver-rules={rules}"] if rules else [])]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=_program("chromium"),
+            args=args,
+            chromium_sandbox=os.geteuid() != 0,
+            env={**os.environ, "HOME": str(home)},
+        )
+        try:
+            context = browser.new_context(viewport=SIZE, ignore_https_errors=not strict)
+            opened = context.new_page()
+            opened.set_default_timeout(WAIT)
+            yield opened
+        except Exception:
+            opened.screenshot(path=screenshots(home) / "failed.png", full_page=True)
+            raise
+        finally:
+            browser.close()
+
+
+def edit_audio(page: Page, url: str, wav: bytes, pictures: Path) -> Visit:
+    """Makes an account and a project, uploads, cuts, joins speech, watches it to 100 %, loads the result.
+
+    url: of the system's edge. wav: at least a second long. pictures: the folder for screenshots.
+    """
+    visit = Visit()
+    _watch(page, visit)
+
+    def picture(name: str) -> None:
+        visit.screenshots.append(pictures / f"{name}.png")
+        page.screenshot(path=visit.screenshots[-1], full_page=True)
+
+    page.goto(url)
+    page.fill("input[name=name]", f"ann-{secrets.token_hex(4)}")
+    page.fill("input[name=password]", secrets.token_hex(8))
+    picture("login")
+    page.click("[data-test=register]")
+    page.fill("input[name=project]", "Morning show")
+    page.click("aside button:has-text('Create')")
+    expect(page.locator("[data-test=live].on")).to_be_visible(timeout=WAIT)
+    page.set_input_files("input[name=file]", {"name": "tone.wav", "mimeType": "audio/wav", "buffer": wav})
+    expect(page.locator("[data-test=file]")).to_have_count(1, timeout=WAIT)
+    page.fill("input[name=start]", "0.25")
+    page.fill("input[name=db]", "-3")
+    page.fill("input[name=fade-in]", "0.1")
+    page.fill("textarea[name=join-text]", "Good morning. This was made by a machine.")
+    expect(page.locator("form.edit canvas[data-drawn=true]")).to_be_visible(timeout=WAIT)
+    picture("edit")
+    page.click("[data-test=edit]")
+    job = page.locator("[data-test=job]").first
+    expect(job.locator("[data-test=percent]")).to_have_text("100 %", timeout=WAIT)
+    expect(job).to_have_attribute("data-status", "done", timeout=WAIT)
+    player = job.locator("audio")
+    expect(player).to_be_visible(timeout=WAIT)
+    player.evaluate("e => e.readyState > 0 || new Promise((ready) => (e.onloadedmetadata = ready))")
+    visit.seconds = float(player.evaluate("e => e.duration"))
+    expect(job.locator("canvas[data-drawn=true]")).to_be_visible(timeout=WAIT)
+    picture("result")
+    return visit
+
+
+def _watch(page: Page, visit: Visit) -> None:
+    def told(payload: str | bytes) -> None:
+        event = json.loads(payload)
+        if event.get("type") == "job" and "percent" in event["job"]:
+            visit.percents.append(event["job"]["percent"])
+
+    def opened(socket: WebSocket) -> None:
+        visit.sockets.append(socket.url)
+        if socket.url.endswith("/ws"):
+            socket.on("framereceived", told)
+
+    # A visitor without a session is told so by 401, which browsers log as an error of the page.
+    ignored = "401 (Unauthorized)"
+    page.on("websocket", opened)
+    page.on("pageerror", lambda error: visit.problems.append(str(error)))
+    page.on(
+        "console",
+        lambda line: (
+            visit.problems.append(line.text) if line.type == "error" and ignored not in line.text else None
+        ),
+    )
+    page.on(
+        "response",
+        lambda answer: (
+            visit.problems.append(f"{answer.status} {answer.url}") if answer.status >= 500 else None
+        ),
+    )
