@@ -76,7 +76,7 @@ class StoreBench:
         return server
 
     def client_run(self, role: str, script: str, *, data: bool = False) -> tuple[int, str]:
-        """A shell script in a container of the store's image on its network: exit status and output.
+        """A shell script in a container of the store's image on its network: status, output.
 
         The passwords are files in /secrets, the authority is /secrets/ca.pem. data: with the store's volume as
         root.
@@ -138,4 +138,5 @@ def psql(mode: str = "verify-full", *, host: str = "postgres", word: str = "pass
 def mysql(*, host: str = "mysql", user: str = "owner", word: str = "password", tls: str = "") -> str:
     """A client's command line."""
     checked = tls or "--ssl-ca=/secrets/ca.pem --ssl-verify-server-cert"
-    return f'export MYSQL_PWD="$(cat /secrets/{word})"; mysql --no-defaults -N -h {host} -u {user} {checked} my_things'
+    login = f"mysql --no-defaults -N -h {host} -u {user} {checked} my_things"
+    return f'export MYSQL_PWD="$(cat /secrets/{word})"; {login}'
