@@ -199,7 +199,7 @@ def test_a_wait_beyond_the_deadline_is_handed_on(proxy: Proxy, cloud: Clouds) ->
     assert error(answer) == (429, "rate_limited")
     assert answer.headers["retry-after"] == "60"
     assert answer.json()["error"]["retryable"] is True
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10  # of the 60 that were asked for
     assert cloud.calls("gpt-sovits") == 1
 
 
@@ -210,7 +210,7 @@ def test_the_deadline_holds(proxy: Proxy, cloud: Clouds, provider: str, behaviou
     began = time.monotonic()
     answer = proxy.speak(provider=provider.removesuffix("-audio"), headers={"x-request-timeout": "1000"})
     assert error(answer) == (504, "upstream_timeout")
-    assert 0.9 < time.monotonic() - began < 2
+    assert 0.9 < time.monotonic() - began < 4
     assert cloud.calls(provider) == 1
 
 
@@ -219,7 +219,7 @@ def test_a_deadline_may_be_a_moment(proxy: Proxy, cloud: Clouds) -> None:
     began = time.monotonic()
     moment = str(int(time.time() * 1000) + 800)
     assert error(proxy.speak(headers={"x-request-deadline": moment})) == (504, "upstream_timeout")
-    assert time.monotonic() - began < 1.8
+    assert time.monotonic() - began < 4
     assert error(proxy.speak(headers={"x-request-deadline": "1"})) == (504, "deadline_exceeded")
     assert cloud.calls("gpt-sovits") == 1
 
@@ -232,7 +232,7 @@ def test_auto_falls_over_to_the_other(
     proxy: Proxy, cloud: Clouds, behaviour: str, times: int, calls: int
 ) -> None:
     cloud.suffer("cosyvoice", behaviour, times, retry_after=60)
-    answer = proxy.speak(provider="auto", headers={"x-request-timeout": "4000"})
+    answer = proxy.speak(provider="auto", headers={"x-request-timeout": "10000"})
     assert seconds(answer) > 0
     assert answer.headers["x-tts-provider"] == "gpt-sovits"
     assert (cloud.calls("cosyvoice"), cloud.calls("gpt-sovits")) == (calls, 1)
@@ -257,38 +257,41 @@ def test_long_speech_is_streamed_whole_or_visibly_broken(proxy: Proxy, cloud: Cl
 
 
 def test_the_circuit_opens_stays_and_closes(cloud: Clouds) -> None:
-    proxy = cloud.proxy(BREAKER_FAILURES="3", BREAKER_OPEN_MS="2000")
+    proxy = cloud.proxy(BREAKER_FAILURES="3", BREAKER_OPEN_MS="8000")
+
+    def probed() -> httpx.Response:
+        """The first answer that the open circuit lets through; those it keeps back never reach the cloud."""
+        return until(
+            "the circuit lets one through", lambda: a if (a := proxy.speak()).status_code != 503 else None
+        )
+
     cloud.suffer("gpt-sovits", "wrong_key", 5)
     for _ in range(5):
         assert error(proxy.speak()) == (502, "upstream_auth")
     assert proxy.state("gpt-sovits")["circuit"] == "closed"
     cloud.forget()
-    cloud.suffer("gpt-sovits", "truncated", 3)
+    cloud.suffer("gpt-sovits", "truncated", 4)
     for _ in range(3):
         assert error(proxy.speak()) == (502, "upstream_broken")
-    for _ in range(5):
+    for _ in range(2):
         answer = proxy.speak()
         assert error(answer) == (503, "circuit_open")
-        assert 1 <= int(answer.headers["retry-after"]) <= 2
+        assert 1 <= int(answer.headers["retry-after"]) <= 8
     assert cloud.calls("gpt-sovits") == 3
     assert proxy.state("gpt-sovits")["circuit"] == "open"
-    assert proxy.speak(provider="auto", voice="default").status_code == 503
-    assert seconds(proxy.speak(provider="cosyvoice")) > 0
     assert 'tts_circuit_open{provider="gpt-sovits"} 1' in httpx.get(f"{proxy.admin}/metrics").text
-    time.sleep(2)
-    cloud.suffer("gpt-sovits", "truncated")
-    assert error(proxy.speak()) == (502, "upstream_broken")
+    assert seconds(proxy.speak(provider="cosyvoice")) > 0
+    assert error(probed()) == (502, "upstream_broken")
     assert error(proxy.speak()) == (503, "circuit_open")
     assert cloud.calls("gpt-sovits") == 4
-    time.sleep(2)
-    assert seconds(proxy.speak()) > 0
+    assert seconds(probed()) > 0
     assert proxy.state("gpt-sovits")["circuit"] == "closed"
     assert seconds(proxy.speak()) > 0
 
 
 def test_places_are_bounded_and_given_back(cloud: Clouds) -> None:
     proxy = cloud.proxy(CONCURRENCY="1", QUEUE="1")
-    cloud.suffer("gpt-sovits", "slow", 2, delay_ms=1500)
+    cloud.suffer("gpt-sovits", "slow", 2, delay_ms=3000)
     with ThreadPoolExecutor(3) as pool:
         answers = [future.result() for future in [pool.submit(proxy.speak) for _ in range(3)]]
     refused = [answer for answer in answers if answer.status_code != 200]
@@ -316,22 +319,29 @@ def test_a_caller_that_leaves_frees_its_place(proxy: Proxy, cloud: Clouds) -> No
 
 
 def test_a_stopped_proxy_finishes_what_runs(cloud: Clouds) -> None:
-    proxy = cloud.proxy()
-    cloud.suffer("gpt-sovits", "slow", delay_ms=3000)
+    proxy = cloud.proxy(DRAIN_MS="3000")
+    cloud.suffer("gpt-sovits", "slow", delay_ms=8000)
+
+    def closed() -> bool | None:
+        try:
+            httpx.get(f"{proxy.url}/health")
+        except httpx.TransportError:
+            return True
+        return None
+
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(proxy.speak)
         until("it runs", lambda: True if proxy.state("gpt-sovits")["running"] == 1 else None, 5)
         proxy.container.kill("SIGTERM")
         health = until(
-            "draining", lambda: h if (h := httpx.get(f"{proxy.url}/health")).status_code == 503 else None, 5
+            "draining", lambda: h if (h := httpx.get(f"{proxy.url}/health")).status_code == 503 else None, 3
         )
         assert health.json() == {"status": "draining"}
         assert health.headers["connection"] == "close"
-        time.sleep(1.5)
-        with pytest.raises(httpx.TransportError):
-            httpx.get(f"{proxy.url}/health")
+        until("the port is closed", closed, 5)
+        assert not answer.done()
         assert seconds(answer.result()) > 0
-    assert proxy.container.wait(timeout=10)["StatusCode"] == 0
+    assert proxy.container.wait(timeout=20)["StatusCode"] == 0
 
 
 def test_what_is_missing_is_named_all_at_once(cloud: Clouds) -> None:
@@ -342,6 +352,28 @@ def test_what_is_missing_is_named_all_at_once(cloud: Clouds) -> None:
     text = container.logs().decode()
     for name in [*names, "GPT_SOVITS_CLOUD_API_URL"]:
         assert name in text, name
+
+
+def test_a_key_of_another_is_refused(cloud: Clouds) -> None:
+    proxy = cloud.proxy(COSYVOICE_CLOUD_API_KEY_FILE="/run/secrets/gpt-sovits")
+    assert error(proxy.speak(provider="cosyvoice")) == (502, "upstream_auth")
+    assert seconds(proxy.speak(provider="auto")) > 0
+    assert (cloud.calls("cosyvoice"), cloud.calls("cosyvoice-audio")) == (2, 0)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        {"provider": "azure", "behaviour": "slow"},
+        {"provider": "cosyvoice", "behaviour": "rude"},
+        {"provider": "cosyvoice", "behaviour": "slow", "times": -1},
+        {"provider": "cosyvoice", "behaviour": "slow", "delay": 1},
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused_by_name(cloud: Clouds, plan: dict[str, Any]) -> None:
+    answer = httpx.post(cloud.control_url, json=plan)
+    assert answer.status_code == 400
+    assert any(name in answer.json()["message"] for name in ("provider", "behaviour", "times", "delay"))
 
 
 def test_the_control_api_is_not_where_the_api_is(proxy: Proxy) -> None:

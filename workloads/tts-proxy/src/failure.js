@@ -91,7 +91,7 @@ export function fromNetwork(error, { provider, started = false } = {}) {
   if (SLOW.has(code)) return new Failure('upstream_timeout', `${provider} sent nothing in time`, { provider });
   if (started) return new Failure('upstream_broken', `${provider} cut its answer (${code})`, { provider });
   if (UNREACHABLE.has(code)) return new Failure('upstream_unreachable', `${provider} cannot be reached (${code})`, { provider });
-  if (/CERT|TLS|SSL|SELF_SIGNED|ALTNAME/.test(code)) {
+  if (/CERT|TLS|SSL|SELF_SIGNED|VERIFY|HOSTNAME_MISMATCH/.test(code)) {
     return new Failure('upstream_misconfigured', `${provider} has no certificate that we trust (${code})`, { provider });
   }
   return new Failure('upstream_broken', `${provider} does not speak HTTP as we know it (${code})`, { provider });

@@ -46,6 +46,17 @@ test('all problems are told together, by name', () => {
   assert.throws(() => readSettings({ ...ENV, GPT_SOVITS_CLOUD_API_KEY_FILE: '/none' }, read), /\/none: cannot be read \(ENOENT\)/);
 });
 
+test('voices of one\'s own', () => {
+  const voices = { cosyvoice: [{ id: 'mine' }], 'gpt-sovits': [{ id: 'me', ref_audio_path: 'me.wav', prompt_lang: 'zh' }] };
+  const from = (text) => readSettings({ ...ENV, VOICES_FILE: '/v' }, (path) => (path === '/v' ? text : read(path)));
+  assert.deepEqual(from(JSON.stringify(voices)).voices, voices);
+  assert.throws(() => from('{'), /\/v: is no JSON/);
+  assert.throws(() => from('{}'), /\/v: cosyvoice must be a list/);
+  delete voices['gpt-sovits'][0].ref_audio_path;
+  assert.throws(() => from(JSON.stringify(voices)), /\/v: gpt-sovits\[0\]\.ref_audio_path: missing/);
+  assert.throws(() => readSettings({ ...ENV, VOICES_FILE: '/none' }, read), /VOICES_FILE=\/none: cannot be read/);
+});
+
 test('the endpoint is found from any part of its address', () => {
   const whole = 'https://dashscope.aliyuncs.com/api/v1/services/audio/tts/SpeechSynthesizer';
   for (const setting of [whole, ENV.COSYVOICE_CLOUD_API_URL, 'https://dashscope.aliyuncs.com/api/v1', 'https://dashscope.aliyuncs.com/api/v1/', 'https://dashscope.aliyuncs.com']) {
