@@ -74,6 +74,7 @@ class Assembly(Component):
         self._networks: list[AnyNetwork] = []
         self._services: dict[str, tuple[Service, int | None]] = {}
         self._volumes: list[Volume] = []
+        self._stores: dict[str, dict[str, str]] = {}
         self._url: str | None = None
         self._authority: str | None = None
 
@@ -207,8 +208,15 @@ class Assembly(Component):
 
     def store(self, role: str, store: _Store) -> _Store:
         """Count a store, its server and its data, as a part of this system."""
+        from components.stores.mysql_settings import MysqlSpec
+        from components.stores.postgres_settings import PostgresSpec
+
         self.add(role, store.service, store.port)
         self._volumes.append(store.volume)
+        # Not of a replica: its primary has the same.
+        if isinstance(spec := store.spec, MysqlSpec | PostgresSpec):
+            kind = "mysql" if isinstance(spec, MysqlSpec) else "postgres"
+            self._stores[role] = {"kind": kind, "database": spec.database, "user": spec.user}
         return store
 
     def upstream(self, spec: UpstreamSpec, *, nginx: Image) -> Handover:
@@ -303,6 +311,8 @@ class Assembly(Component):
         }
         if self._authority is not None:
             outputs["authority"] = self._authority
+        if self._stores:
+            outputs["stores"] = self._stores
         self.register_outputs(outputs)
         return outputs
 

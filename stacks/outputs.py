@@ -17,9 +17,20 @@ class ServiceOutputs:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StoreOutputs:
+    """What a service keeps: the kind of its server, its database, and who owns that."""
+
+    kind: str
+    database: str
+    user: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class SystemOutputs:
     """One system on the host. `volumes`: with data that outlives it. `url`: where it has a public door.
     `authority`: the certificate (PEM) to check that door's with.
+
+    `stores`: those of the services that keep a database.
 
     `checks`: the paths below `url` that answer a GET with 2xx once the system serves; some pass through to
     the services behind the door, so that an open door with nothing behind it shows.
@@ -31,11 +42,13 @@ class SystemOutputs:
     url: str | None = None
     authority: str | None = None
     checks: list[str] = field(default_factory=list)
+    stores: dict[str, StoreOutputs] = field(default_factory=dict)
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> Self:
         services = {name: ServiceOutputs(**service) for name, service in raw["services"].items()}
-        return cls(**{**raw, "services": services})
+        stores = {name: StoreOutputs(**store) for name, store in raw.get("stores", {}).items()}
+        return cls(**{**raw, "services": services, "stores": stores})
 
 
 @dataclass(frozen=True, kw_only=True)
