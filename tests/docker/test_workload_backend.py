@@ -214,6 +214,19 @@ def test_what_redis_lost_is_queued_again(
         assert ann.ended(job, 90)["status"] == "done"
 
 
+def test_restarted_stores_are_used_again(running: Editor, urls: tuple[str, str]) -> None:
+    ann = Person(urls[0])
+    project = ann.project()
+    with ann.at(urls[1]).listen() as socket:
+        running.redis.restart()
+        running.mysql.restart()
+        until(
+            "healthy", lambda: all(httpx.get(f"{url}/health", timeout=10).is_success for url in urls) or None
+        )
+        job = ann.edit(project, [SPEECH])
+        assert progress(socket, job)[-1]["status"] == "done"
+
+
 def test_health_tells_what_is_missing(running: Editor, urls: tuple[str, str]) -> None:
     assert httpx.get(f"{urls[0]}/health").json() == {
         "status": "ok",
