@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
 from typing import Annotated
 
 import pulumi
@@ -11,6 +10,7 @@ from pydantic import Field
 
 from components.base import Component, Identity
 from components.containers.container import Hardening, Limits
+from components.containers.encryption import must_be_encrypted
 from components.containers.image import Image
 from components.containers.job import Job, JobSpec
 from components.containers.mounts import Bind
@@ -38,6 +38,8 @@ class DirectoriesSpec(Spec):
     directories: Annotated[tuple[Directory, ...], Field(min_length=1)]
     minimum_free: Memory = Memory("1GiB")
     """Refused on a disk with less room."""
+    encrypted: bool = False
+    """Refused unless the root lies on an encrypted disk (dm-crypt)."""
 
 
 class Directories(Component):
@@ -68,7 +70,7 @@ def job_spec(spec: DirectoriesSpec) -> JobSpec:
         identity=spec.identity,
         alias=f"{spec.identity.service}-directories",
         entrypoint=("sh", "-c"),
-        command=(script(spec.root, spec.directories, spec.minimum_free),),
+        command=(script(spec),),
         binds=(Bind(source=spec.root, target=_HERE, read_only=False, create=True),),
         limits=Limits(cpus=Cpus("0.2"), memory=Memory("32MiB")),
         # Root, because only root gives directories to others; without the capabilities to do more than that.
@@ -76,11 +78,15 @@ def job_spec(spec: DirectoriesSpec) -> JobSpec:
     )
 
 
-def script(root: str, directories: Sequence[Directory], minimum_free: Memory) -> str:
+def script(spec: DirectoriesSpec) -> str:
     """Makes what is missing, and refuses before it makes anything."""
+    root, minimum_free = spec.root, spec.minimum_free
+    encryption = must_be_encrypted(_HERE, told=root) if spec.encrypted else ""
 
     def each(verb: str) -> str:
-        return "\n".join(f"{verb} {shlex.quote(item.path)} {item.owner} {item.mode}" for item in directories)
+        return "\n".join(
+            f"{verb} {shlex.quote(item.path)} {item.owner} {item.mode}" for item in spec.directories
+        )
 
     return f"""\
 set -u
@@ -103,6 +109,6 @@ free=$(df -Pk {_HERE} | awk 'NR == 2 {{ print $4 }}')
 [ "$free" -ge {minimum_free.bytes // 1024} ] \\
     || refuse "{root}: $((free / 1024)) MiB are free, {minimum_free} are needed" \\
         'make room on that disk, name another root, or lower minimum_free'
-{each("look")}
+{encryption}{each("look")}
 {each("make")}
 """

@@ -31,7 +31,21 @@ class DirectoryStorage(Spec):
             raise ValueError(f"{self.path}: {danger}; allowed: a folder of its own, like /srv/data")
 
 
-Storage = Annotated[EngineStorage | DirectoryStorage, Field(discriminator="kind")]
+class EncryptedStorage(Spec):
+    """The files lie in a directory of the host on an encrypted disk (dm-crypt); a store refuses any other.
+
+    Who opens the disk with its key is the host's business: no key passes through a stack.
+    """
+
+    kind: Literal["encrypted"]
+    path: AbsolutePath
+
+    def model_post_init(self, _: object) -> None:
+        if danger := host_danger(self.path, read_only=False):
+            raise ValueError(f"{self.path}: {danger}; allowed: a folder of its own, like /srv/data")
+
+
+Storage = Annotated[EngineStorage | DirectoryStorage | EncryptedStorage, Field(discriminator="kind")]
 
 
 class VolumeSpec(Spec):
@@ -66,7 +80,7 @@ class Volume(Component):
             driver="local",
             driver_opts=(
                 {"type": "none", "o": "bind", "device": storage.path}
-                if isinstance(storage, DirectoryStorage)
+                if not isinstance(storage, EngineStorage)
                 else None
             ),
             labels=[docker.VolumeLabelArgs(label=k, value=v) for k, v in identity.labels().items()],

@@ -22,6 +22,7 @@ from components.containers.container import (
     Limits,
     SecretFile,
 )
+from components.containers.encryption import must_be_encrypted
 from components.containers.health import CommandProbe, HealthCheck
 from components.containers.image import Image
 from components.containers.job import Job, JobSpec
@@ -35,7 +36,7 @@ from components.containers.service import (
     StopFirst,
     resources_of,
 )
-from components.containers.volume import Volume, VolumeSpec
+from components.containers.volume import EncryptedStorage, Volume, VolumeSpec
 from components.spec import Spec
 from components.stores.sizes import Size
 from components.units import Address, Cpus, DnsName, Duration, Memory, Port
@@ -179,6 +180,7 @@ def service_spec(spec: StoreSpec, recipe: Recipe) -> ServiceSpec:
         health=HealthCheck(
             probe=CommandProbe(kind="command", argv=("sh", f"{CONFIG}/probe.sh")),
             interval=Duration("5s"),
+            start_period=Duration("60s"),
             deadline=spec.deadline,
         ),
     )
@@ -199,6 +201,9 @@ def guard_spec(spec: StoreSpec, recipe: Recipe) -> JobSpec:
 def preamble(spec: StoreSpec, data: str, user: str) -> str:
     """The part of a guard that all stores share: whose the data are, and whether there is room."""
     uid = user.partition(":")[0]
+    storage, encryption = spec.data.storage, ""
+    if isinstance(storage, EncryptedStorage):
+        encryption = must_be_encrypted(data, told=f"the directory {storage.path}")
     return f"""\
 set -u
 data={data}
@@ -210,7 +215,7 @@ free=$(df -Pk "$data" | awk 'NR == 2 {{ print $4 }}')
 [ "$free" -ge {spec.minimum_free.bytes // 1024} ] \\
     || refuse "$((free / 1024)) MiB are free for the data, {spec.minimum_free} are needed" \\
         'make room on that disk, name another directory, or lower minimum_free'
-"""
+{encryption}"""
 
 
 def _common(spec: StoreSpec, recipe: Recipe) -> dict[str, Any]:

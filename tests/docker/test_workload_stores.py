@@ -1,4 +1,4 @@
-"""The images of the stores by themselves: the contract of the official ones, and what a first start leaves."""
+"""The images of the stores by themselves: the contract of the official ones, what a first start leaves."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_start_that_is_cut_off_begins_again(database: Bench) -> None:
     container = database.start()
     database.serves(container)
     container.stop(timeout=30)
-    assert container.wait()["ExitCode"] == 0
+    assert container.wait()["StatusCode"] == 0
     again = database.start()
     database.serves(again)
     assert b"making a new database" not in again.logs()
@@ -129,10 +129,11 @@ def test_a_new_database_needs_a_password(database: Bench) -> None:
 
 def test_the_server_of_the_first_start_listens_on_no_network(database: Bench) -> None:
     """A script of the first start tries the port of its own container."""
-    ask = {
-        "postgres": "if pg_isready -q -h 127.0.0.1; then echo OPEN; else echo CLOSED; fi",
-        "mysql": "if mysqladmin --no-defaults -h 127.0.0.1 ping >/dev/null 2>&1; then echo OPEN; else echo CLOSED; fi",
+    ping = {
+        "postgres": "pg_isready -q -h 127.0.0.1",
+        "mysql": "mysqladmin --no-defaults -h 127.0.0.1 ping",
     }[database.role]
+    ask = f"if {ping} >/dev/null 2>&1; then echo OPEN; else echo CLOSED; fi"
     made = database.client.containers.create(
         database.tag,
         environment=ENV[database.role],

@@ -8,8 +8,10 @@ from typing import Any
 import pulumi
 
 from components.base import Identity
+from components.containers.directories import Directories, DirectoriesSpec
 from components.containers.image import EngineImage, Image
 from components.containers.network import Network, NetworkSpec
+from components.containers.service import Completed
 from components.stores.mysql import Mysql, MysqlReplica
 from components.stores.mysql_settings import MysqlReplicaSpec, MysqlSpec
 from components.stores.postgres import Postgres, PostgresReplica
@@ -36,6 +38,12 @@ def build(wanted: Mapping[str, Any]) -> None:
         return {**common, **described["spec"]}, image
 
     stores = wanted["stores"]
+    after = []
+    if "directories" in wanted:
+        image = Image("directories-image", EngineImage(kind="engine", name=stores["redis"]["image"]))
+        described = DirectoriesSpec(**{"identity": identity("directories"), **wanted["directories"]})
+        made = Directories("directories", described, image=image, network=network)
+        after = [Completed(made.job)]
     if "redis" in stores:
         spec, image = parts("redis")
         passwords = {user["name"]: given[f"{user['name']}_password"] for user in spec.get("users", ())}
@@ -46,6 +54,7 @@ def build(wanted: Mapping[str, Any]) -> None:
             network=network,
             password=given["password"],
             users=passwords,
+            after=after,
         )
     if "postgres" in stores:
         spec, image = parts("postgres")

@@ -78,8 +78,7 @@ class StoreBench:
     def client_run(self, role: str, script: str, *, data: bool = False) -> tuple[int, str]:
         """A shell script in a container of the store's image on its network: status, output.
 
-        The passwords are files in /secrets, the authority is /secrets/ca.pem. data: with the store's volume as
-        root.
+        The passwords are files in /secrets, the authority is /secrets/ca.pem. data: as root, with the volume.
         """
         folder = self.project.folder / "client"
         folder.mkdir(exist_ok=True)

@@ -108,3 +108,45 @@ def test_a_full_disk_is_refused(bench: StoreBench) -> None:
     bench.up()
     bench.want("redis", minimum_free="1048576GiB")
     refused(bench, "redis", "MiB are free for the data, 1048576GiB are needed", "fix: make room on that disk")
+
+
+def test_directories_are_made_for_their_owners(bench: StoreBench, tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    for parent in (tmp_path, tmp_path.parent):
+        parent.chmod(0o755)
+    folder = root / "data/redis"
+    bench.wanted["directories"] = {
+        "root": str(root),
+        "directories": [
+            {"path": "data/redis", "owner": "999:1000"},
+            {"path": "data/exports", "owner": "10001:10001"},
+        ],
+    }
+    data = {"name": bench.volume("redis"), "storage": {"kind": "directory", "path": str(folder)}}
+    bench.want("redis", data=data)
+    bench.up()
+    bench.project.unchanged()
+    exports = (root / "data/exports").stat()
+    assert (exports.st_uid, exports.st_gid, exports.st_mode & 0o777) == (10001, 10001, 0o750)
+    assert folder.stat().st_uid == 999 and (folder / "appendonlydir").is_dir()
+    (root / "data/exports/report").touch()
+    os.chown(root / "data/exports", 1234, 1234)
+    bench.wanted["directories"]["directories"].append({"path": "data/uploads", "owner": "10001:10001"})
+    refused(
+        bench,
+        "redis",
+        f"{root}/data/exports belongs to 1234:1234, and is needed for 10001:10001",
+        f"fix: name another root, or hand it over: chown -R 10001:10001 {root}/data/exports",
+    )
+    assert not (root / "data/uploads").exists()
+
+
+def test_a_disk_that_is_not_encrypted_is_refused_by_name(bench: StoreBench, tmp_path: Path) -> None:
+    for parent in (tmp_path, tmp_path.parent):
+        parent.chmod(0o755)
+    storage = {"kind": "encrypted", "path": str(tmp_path)}
+    bench.want("redis", data={"name": bench.volume("redis"), "storage": storage})
+    said = bench.up(check=False)
+    assert said.code
+    assert f"{bench.volume('redis')}: the directory {tmp_path} lies on device" in said.text
+    assert "which is not encrypted (dm-crypt)" in said.text

@@ -21,7 +21,6 @@ from components.stores.postgres import Postgres, PostgresReplica
 from components.stores.postgres_settings import PostgresReplicaSpec, PostgresSpec
 from components.stores.redis import Redis, RedisSpec
 from components.stores.store import Tls
-from components.units import Memory
 from tests.unit.program import Registration, register
 
 SECRET = "a-word-that-must-not-show"
@@ -163,8 +162,8 @@ def test_a_directory_lies_below_the_root(path: str) -> None:
 
 
 def test_directories_are_looked_at_before_any_is_made() -> None:
-    text = script(
-        "/opt/x", [Directory(path="a", owner="1:1"), Directory(path="b/c", owner="2:2")], Memory("1GiB")
-    )
+    identity = Identity(stack="dev", system="test", service="things")
+    described = (Directory(path="a", owner="1:1"), Directory(path="b/c", owner="2:2"))
+    text = script(DirectoriesSpec(identity=identity, root="/opt/x", directories=described))
     calls = [line for line in text.splitlines() if line.startswith(("look ", "make "))]
     assert calls == ["look a 1:1 750", "look b/c 2:2 750", "make a 1:1 750", "make b/c 2:2 750"]
