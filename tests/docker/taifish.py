@@ -98,10 +98,10 @@ class Taifish:
         container.start()
         return container
 
-    def stores(self) -> tuple[Container, Container]:
+    def stores(self) -> None:
         """PostgreSQL and Redis, once both answer."""
         mount = {"mode": "ro"}
-        postgres = self.container(
+        self.postgres = self.container(
             "postgres",
             "postgres",
             [
@@ -130,7 +130,7 @@ class Taifish:
                 "/var/lib/postgresql/data": "uid=70,gid=70,mode=700",
             },
         )
-        redis = self.container(
+        self.redis = self.container(
             "redis",
             "redis",
             ["redis-server", "/run/secrets/redis.conf"],
@@ -138,8 +138,13 @@ class Taifish:
             tmpfs={"/data": "uid=999,gid=1000"},
         )
         ready = ["pg_isready", "-h", "postgres", "-U", "taifish"]
-        until("postgres answers", lambda: True if postgres.exec_run(ready).exit_code == 0 else None)
-        return postgres, redis
+        until("postgres answers", lambda: True if self.postgres.exec_run(ready).exit_code == 0 else None)
+
+    def sql(self, statement: str) -> None:
+        """Runs it as the database's owner."""
+        run = 'PGPASSWORD=$(cat /run/secrets/postgres) exec psql -U taifish -v ON_ERROR_STOP=1 -c "$0"'
+        answer = self.postgres.exec_run(["sh", "-c", run, statement])
+        assert answer.exit_code == 0, answer.output.decode()
 
     def role(
         self, role: str, *, wait: bool = True, environment: dict[str, str] | None = None, **options: Any

@@ -30,7 +30,7 @@ PEOPLE = "name,city,age\nAda,London,36\n李雷,北京,28\n"
 def system(request: pytest.FixtureRequest) -> Iterator[Taifish]:
     client = docker.from_env(timeout=600)
     with taifish(client, TASK_LEASE=str(LEASE)) as running:
-        running.postgres, running.redis = running.stores()
+        running.stores()
         running.migrated()
         failed = request.session.testsfailed
         yield running
@@ -184,8 +184,9 @@ def test_a_worker_finishes_its_task_before_it_stops(
     system.healthy(worker, "worker")
 
 
+@pytest.mark.parametrize("when", ["once", "again"])
 def test_a_lost_broker_loses_no_task(
-    system: Taifish, app: Container, worker: Container, beat: Container
+    system: Taifish, app: Container, worker: Container, beat: Container, when: str
 ) -> None:
     system.redis.stop()
     status, accepted, _ = ask(app, "POST", "/api/exports", {"rows": [{"a": 1}]})
@@ -238,7 +239,7 @@ def test_metrics_add_up_over_processes(app: Container) -> None:
 
 
 def test_migrations_at_once_and_again(system: Taifish) -> None:
-    system.postgres.exec_run(["psql", "-U", "taifish", "-d", "postgres", "-c", "CREATE DATABASE second"])
+    system.sql("CREATE DATABASE second")
     url = system.environment["DATABASE_URL"].replace("/taifish?", "/second?")
     jobs = [system.role("migrate", environment={"DATABASE_URL": url}) for _ in range(3)]
     assert [job.wait()["StatusCode"] for job in jobs] == [0, 0, 0]
@@ -251,7 +252,7 @@ def test_one_clock_ticks_and_the_next_takes_over(system: Taifish, beat: Containe
     yesterday = "UPDATE beat SET last_run = now() - interval '2 days' WHERE name = 'nightly'"
     insert = "INSERT INTO beat VALUES ('nightly', now()) ON CONFLICT DO NOTHING"
     for statement in (insert, yesterday):
-        assert system.postgres.exec_run(["psql", "-U", "taifish", "-c", statement]).exit_code == 0
+        system.sql(statement)
     beat.stop(timeout=20)
     assert beat.wait()["StatusCode"] == 0
     ticking = lambda: True if "ticking" in [line["event"] for line in lines(second)] else None  # noqa: E731
@@ -360,8 +361,8 @@ def test_draining_says_so_and_finishes_what_runs(system: Taifish) -> None:
 
 def test_hardening_and_secrets(system: Taifish, app: Container, worker: Container, beat: Container) -> None:
     for container in (app, worker, beat):
-        processes = container.top(ps_args="-eo uid,args")["Processes"]
-        assert {uid for uid, _ in processes} == {"10001"}
+        processes = container.top(ps_args="-eo pid,uid,args")["Processes"]
+        assert {uid for _, uid, _ in processes} == {"10001"}
         assert container.exec_run(["id", "-un"]).output == b"taifish\n"
         seen = json.dumps(system.client.api.inspect_container(container.id))
         seen += container.logs().decode() + json.dumps(processes)

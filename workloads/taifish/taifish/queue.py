@@ -72,6 +72,8 @@ def build(here: Settings) -> Celery:
         worker_cancel_long_running_tasks_on_connection_loss=False,
         task_publish_retry=True,
         task_publish_retry_policy={"max_retries": 1, "interval_start": 0.1, "interval_max": 0.1},
+        # A worker that comes back would otherwise take fewer tasks than it can do for a while.
+        worker_enable_prefetch_count_reduction=False,
         worker_concurrency=here.concurrency,
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
