@@ -131,7 +131,7 @@ def primary(spec: MysqlSpec, authority: str) -> Recipe:
         ),
         init=spec.init,
         probe=files.probe(),
-        guard=files.guard(preamble(spec, files.DATA, _USER), spec.alias),
+        guard=files.guard(preamble(spec, files.DATA, _USER), files.same_passwords(spec.alias, spec.user)),
     )
 
 
@@ -146,7 +146,7 @@ def replica(spec: MysqlReplicaSpec, of: str, authority: str) -> Recipe:
         ),
         init=(InitScript(name="copy.sh", text=files.copy_primary(of)),),
         probe=files.replica_probe(),
-        guard=files.guard(preamble(spec, files.DATA, _USER), None),
+        guard=files.guard(preamble(spec, files.DATA, _USER)),
     )
 
 

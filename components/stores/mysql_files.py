@@ -85,16 +85,8 @@ answer=$(mysql {_CLIENT} -h 127.0.0.1 -u root -e 'SHOW SLAVE STATUS\\G') || exit
 """
 
 
-def guard(preamble: str, alias: str | None) -> str:
-    """Refuses data of the other server, and a password that the running server (`alias`) would not take."""
-    running = f"""
-{_login()}
-if mysqladmin {_CLIENT} -h {alias} -u root ping >/dev/null 2>&1; then
-    mysql {_CLIENT} -h {alias} -u root -N -e 'SELECT 1' >/dev/null 2>/tmp/said \\
-        || refuse "the running server does not let root in: $(grep -i error /tmp/said | tail -n 1)" \\
-            'set the root password back, or first change it in the server (ALTER USER root@%, root@localhost)'
-fi
-"""
+def guard(preamble: str, running: str = "") -> str:
+    """Refuses data of the other server; `running` is what to ask of the one that runs."""
     return f"""{preamble}
 case $(mysqld --version) in
     *MariaDB*)
@@ -104,7 +96,24 @@ case $(mysqld --version) in
         [ ! -e "$data/aria_log_control" ] || refuse 'the data are of MariaDB, the image is MySQL' \\
             'use an image of MariaDB, or move the data with mysqldump' ;;
 esac
-{running if alias else ""}"""
+{running}"""
+
+
+def same_passwords(alias: str, user: str) -> str:
+    """The part of a guard that refuses a password which the running server would not take."""
+    return f"""
+lets_in() {{
+    MYSQL_PWD=$(cat {_SECRETS}/$2) \\
+        mysql {_CLIENT} -h {alias} -u "$1" -N -e 'SELECT 1' >/dev/null 2>/tmp/said \\
+        || refuse "the running server does not let $1 in: $(grep -i error /tmp/said | tail -n 1)" \\
+            "set the $2 back, or first change it in the server (ALTER USER, each host of $1)"
+}}
+{_login()}
+if mysqladmin {_CLIENT} -h {alias} -u root ping >/dev/null 2>&1; then
+    lets_in root {ROOT_PASSWORD}
+    lets_in {user} {PASSWORD}
+fi
+"""
 
 
 def allow_replica(primary: str) -> str:

@@ -69,8 +69,14 @@ def test_another_root_password_of_mysql_is_refused(bench: StoreBench) -> None:
         bench,
         "mysql",
         "the running server does not let root in: ERROR 1045",
-        "fix: set the root password back, or first change it in the server",
+        "fix: set the root_password back, or first change it in the server",
     )
+    kept = bench.wanted["secrets"]["password"]
+    bench.secret("root_password", "ro'ot\\-wo:rd")
+    bench.secret("password", "another")
+    refused(bench, "mysql", "does not let owner in: ERROR 1045", "fix: set the password back")
+    bench.secret("password", kept)
+    bench.secret("root_password", "another")
     bench.down()
     alone = bench.up(check=False)
     assert alone.code and "Access denied for user 'root'" in alone.text
