@@ -13,9 +13,9 @@ _Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 class Client:
     """Asks one host as browsers, curl and Go's client do.
 
-    An idle connection is used again. The server may close it just when a request is on its way (RFC 9112 9.5;
-    nginx before 1.27.4 does when it reloads): without one byte of an answer, the request is sent once more over
-    a new connection. `resent` counts these.
+    An idle connection is used again. The server may close it just when a request is on its way, as nginx
+    before 1.27.4 does when it reloads (RFC 9112 9.5): without one byte of an answer, the request is sent once
+    more over a new connection. `resent` counts these.
     """
 
     def __init__(self, url: str) -> None:

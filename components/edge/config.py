@@ -11,11 +11,10 @@ from typing import Final
 
 from components.containers.handover import UpstreamSpec
 from components.edge.directives import Directive, block, line, text_of
-from components.edge.locations import location, zone
-from components.edge.sites import EdgeSpec, Header, Site, Tls
+from components.edge.locations import added, location, zone
+from components.edge.sites import HEALTH_PORT, EdgeSpec, Header, Site, Tls
 from components.units import Duration
 
-HEALTH_PORT: Final = 8099
 RUN: Final = "/tmp/edge"  # noqa: S108  (a path inside the container)
 
 _LOG: Final = (
@@ -28,6 +27,12 @@ _COMPRESSED: Final = (
     *("text/css", "text/plain", "text/javascript", "application/javascript", "application/json"),
     *("application/xml", "image/svg+xml"),
 )
+# Forward secrecy and authenticated encryption: what Mozilla calls "intermediate".
+_CIPHERS: Final = ":".join(
+    f"{exchange}-{cipher}"
+    for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
+    for exchange in ("ECDHE-ECDSA", "ECDHE-RSA")
+)
 _BALANCE: Final = {"least-conn": "least_conn", "ip-hash": "ip_hash"}
 
 
@@ -38,6 +43,7 @@ def nginx_conf(spec: EdgeSpec, upstreams: Sequence[UpstreamSpec]) -> str:
         [
             line("worker_processes", spec.workers or "auto"),
             line("worker_shutdown_timeout", _time(spec.longest)),
+            line("worker_rlimit_nofile", 8192),
             line("pid", f"{RUN}/nginx.pid"),
             line("error_log", "stderr", "warn"),
             block("events", body=[line("worker_connections", 4096)]),
@@ -70,6 +76,7 @@ def _http(spec: EdgeSpec, upstreams: dict[str, UpstreamSpec]) -> Iterator[Direct
         # Another replica is asked soon or not at all: a request that was answered slowly is not asked again.
         line("proxy_next_upstream_timeout", "10s"),
         line("ssl_protocols", "TLSv1.2", "TLSv1.3"),
+        line("ssl_ciphers", _CIPHERS),
         line("ssl_session_cache", "shared:tls:10m"),
         line("ssl_session_timeout", "1h"),
         line("ssl_session_tickets", "off"),
@@ -121,6 +128,7 @@ def _server(site: Site, upstreams: dict[str, UpstreamSpec]) -> Directive:
             line("listen", site.port, *flags),
             line("server_name", *(site.hosts or ("_",))),
             *_certificate(site.tls),
+            *added(headers),
             line("client_max_body_size", site.max_body),
             *(location(site, number, route, headers, upstreams) for number, route in enumerate(site.routes)),
         ],
@@ -145,7 +153,9 @@ def _doors(spec: EdgeSpec) -> Iterator[Directive]:
                 body=[
                     line("listen", port, *(["ssl", "http2"] if tls else []), "default_server"),
                     line("server_name", "_"),
-                    line("ssl_reject_handshake", "on") if tls else line("return", 444),
+                    line("ssl_reject_handshake", "on") if tls else None,
+                    # 421: a browser that came over the connection of another name asks again over its own.
+                    block("location", "/", body=[line("return", 421 if tls else 444)]),
                 ],
             )
     redirects = {site.tls.redirect_from: site.tls for site in spec.sites if site.tls}

@@ -18,8 +18,8 @@ from components.containers.network import AnyNetwork
 from components.containers.service import Dependency, Service, ServiceSpec, Started, StopFirst
 from components.containers.step import Step
 from components.edge.certificate import check_certificate
-from components.edge.config import HEALTH_PORT, nginx_conf
-from components.edge.sites import EdgeSpec
+from components.edge.config import nginx_conf
+from components.edge.sites import HEALTH_PORT, EdgeSpec
 from components.units import Duration, Memory
 
 _CONFIG: Final = "/etc/edge/config"

@@ -47,11 +47,16 @@ def _limits(site: Site, number: int, route: Route) -> Iterator[Directive]:
         yield line("limit_req", f"zone={_zone(site, number)}", *burst)
 
 
-def _headers(route: Route, headers: Sequence[Header]) -> Iterator[Directive]:
-    """All of them in each location: one that adds a header of its own would lose those of the server."""
+def added(headers: Sequence[Header]) -> Iterator[Directive]:
+    """On every answer, errors too."""
     for header in headers:
         yield line("add_header", header.name, header.value, "always")
+
+
+def _headers(route: Route, headers: Sequence[Header]) -> Iterator[Directive]:
+    """A location that adds a header of its own would lose those of the server."""
     if route.immutable:
+        yield from added(headers)
         yield line("expires", "1y")
         yield line("add_header", "Cache-Control", "public, immutable")
 
@@ -70,6 +75,8 @@ def _action(site: Site, route: Route, upstreams: Mapping[str, UpstreamSpec]) -> 
             yield line("alias", action.folder)
         case Static():
             yield line("root", action.folder)
+            yield line("open_file_cache", "max=1000", "inactive=20s")
+            yield line("open_file_cache_valid", "5s")
             yield line("try_files", "$uri", f"/{action.fallback}")
         case Redirect():
             yield line("return", action.status, action.to)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, model_validator
 
@@ -13,6 +13,9 @@ from components.edge.routes import Route
 from components.edge.words import ByteSize, HeaderName, HostName, PlainText
 from components.spec import Spec
 from components.units import AbsolutePath, Address, DnsName, Duration, Port
+
+HEALTH_PORT: Final = 8099
+"""On loopback, inside the edge's container."""
 
 
 class Header(Spec):
@@ -90,6 +93,8 @@ class EdgeSpec(Spec):
         ports = {site.port: site.tls is not None for site in self.sites}
         if len(names) != len(set(names)):
             raise ValueError("sites: a name is given twice; allowed: each once")
+        if HEALTH_PORT in redirects | set(ports):
+            raise ValueError(f"port {HEALTH_PORT}: the edge's health check has it; allowed: any other")
         for port, host in listeners:
             if listeners.count((port, host)) > 1:
                 raise ValueError(
