@@ -150,9 +150,11 @@ def test_directories_are_made_for_their_owners(bench: StoreBench, tmp_path: Path
 def test_a_disk_that_is_not_encrypted_is_refused_by_name(bench: StoreBench, tmp_path: Path) -> None:
     for parent in (tmp_path, tmp_path.parent):
         parent.chmod(0o755)
-    storage = {"kind": "encrypted", "path": str(tmp_path)}
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    storage = {"kind": "encrypted", "path": str(folder)}
     bench.want("redis", data={"name": bench.volume("redis"), "storage": storage})
     said = bench.up(check=False)
     assert said.code
-    assert f"{bench.volume('redis')}: the directory {tmp_path} lies on device" in said.text
+    assert f"{bench.volume('redis')}: the directory {folder} lies on device" in said.text
     assert "which is not encrypted (dm-crypt)" in said.text
