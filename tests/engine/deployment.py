@@ -1,7 +1,7 @@
 """A copy of the project with a stack of its own, worked on through `./berth` as a user would.
 
 Nothing is shared with a deployment that the machine's user has: state, passphrase and settings lie in a
-temporary folder, the gateway listens on a free loopback port, and the network has a name of its own. Only the
+temporary folder, the system listens on free loopback ports, and the network has a name of its own. Only the
 cache (built CLI, base image) is the user's.
 """
 
@@ -10,6 +10,7 @@ import os
 import secrets
 import shutil
 import socket
+import ssl
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,12 +33,12 @@ def free_port() -> int:
 
 
 class Deployment:
-    """The copy's folder, its stack and the environment of its commands."""
+    """The copy's folder, its stack and the environment of its commands. system: the one that it runs."""
 
-    def __init__(self, tmp: Path) -> None:
-        self.folder = tmp / "berth"
+    def __init__(self, tmp: Path, system: str = "gateway") -> None:
+        self.folder, self.system = tmp / "berth", system
         self.stack = f"t{secrets.token_hex(3)}"
-        self.port = free_port()
+        self.port, self.plain_port = free_port(), free_port()
         files = subprocess.run(
             ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
             cwd=ROOT,
@@ -55,27 +56,30 @@ class Deployment:
             "XDG_DATA_HOME": str(tmp / "data"),
             "XDG_CONFIG_HOME": str(tmp / "config"),
         }
+        self._authority: str | None = None
         self.configure({})
 
-    def configure(self, gateway: Mapping[str, Any]) -> None:
-        """Sets `berth:gateway`; `gateway` is laid over what keeps this stack apart from others."""
+    def configure(self, system: Mapping[str, Any]) -> None:
+        """Sets `berth:<system>`; `system` is laid over what keeps this stack apart from others."""
         path = self.folder / f"Pulumi.{self.stack}.yaml"
         document: dict[str, Any] = yaml.safe_load(path.read_text()) if path.exists() else {}
         settings = {
-            "berth:systems": ["gateway"],
+            "berth:systems": [self.system],
             "berth:images": {"source": "local"},
             "berth:generate_secrets": True,
-            "berth:gateway": _merged(
-                {
-                    "mode": "unified",
-                    "network": {"name": f"{self.stack}-network"},
-                    "gateway": {"port": self.port, "address": "127.0.0.1"},
-                },
-                gateway,
-            ),
+            f"berth:{self.system}": _merged(self._apart(), system),
         }
         document["config"] = {**document.get("config", {}), **settings}
         path.write_text(yaml.safe_dump(document, sort_keys=False))
+
+    def _apart(self) -> dict[str, Any]:
+        """What keeps its ports and its network apart."""
+        network = {"name": f"{self.stack}-network"}
+        if self.system == "gateway":
+            gateway = {"port": self.port, "address": "127.0.0.1"}
+            return {"mode": "unified", "network": network, "gateway": gateway}
+        door = {"http_port": self.plain_port, "https_port": self.port, "address": "127.0.0.1"}
+        return {"network": network, "nginx": door}
 
     def berth(
         self, *args: str, text: str | None = None, check: bool = True
@@ -104,18 +108,27 @@ class Deployment:
         return done
 
     def outputs(self) -> dict[str, Any]:
-        """What the stack exports for the gateway."""
+        """What the stack exports for the system."""
         script = f'eval "$(./berth env -s {self.stack})" && pulumi stack output --json --stack {self.stack}'
-        outputs: dict[str, Any] = json.loads(self.shell(script).stdout)["systems"]["gateway"]
+        outputs: dict[str, Any] = json.loads(self.shell(script).stdout)["systems"][self.system]
         return outputs
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        scheme = "http" if self.system == "gateway" else "https"
+        return f"{scheme}://127.0.0.1:{self.port}"
 
     def client(self) -> httpx.Client:
-        """HTTP to the gateway, past any proxy of the machine's user."""
-        return httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+        """HTTP to the system's door, past any proxy of the machine's user; a certificate must be right."""
+        return httpx.Client(base_url=self.url, timeout=30, trust_env=False, verify=self.trust())
+
+    def trust(self) -> ssl.SSLContext | bool:
+        """What the door's certificate is checked with: the authority that the stack exports."""
+        if self.system == "gateway":
+            return True
+        if self._authority is None:
+            self._authority = str(self.outputs()["authority"])
+        return ssl.create_default_context(cadata=self._authority)
 
     def objects(self, engine: docker.DockerClient) -> dict[str, list[str]]:
         """Names of all containers, networks and volumes on the engine that carry this stack's label."""
