@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -67,10 +68,10 @@ def test_a_recording_is_edited_joined_with_speech_and_fetched(urls: tuple[str, s
         {"type": "fade", "in": 0.1, "out": 0},
         {**SPEECH, "position": "end"},
     ]
-    with ann.at(urls[1]).listen() as socket:  # the other replica, whichever runs the job
-        assert json.loads(socket.recv(timeout=10)) == {"type": "jobs", "jobs": []}
+    with ann.at(urls[1]).listen() as live:  # the other replica, whichever runs the job
+        assert json.loads(live.recv(timeout=10)) == {"type": "jobs", "jobs": []}
         job = ann.edit(project, operations, uploaded["id"])
-        heard = progress(socket, job)
+        heard = progress(live, job)
     percents = [event["percent"] for event in heard]
     assert percents == sorted(percents)
     assert percents[-1] == 100
@@ -129,6 +130,26 @@ def test_uploads_that_are_refused_leave_nothing(
     assert b".part-" not in replicas[0].exec_run(["ls", "-a", "/app/uploads"]).output
 
 
+def test_an_upload_that_is_cut_off_leaves_nothing(
+    replicas: tuple[Container, Container], urls: tuple[str, str]
+) -> None:
+    ann = Person(urls[0])
+    path = f"/api/projects/{ann.project()}/files"
+    part = '--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: sid={ann.http.cookies['sid']}\r\n"
+    head += "Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 900000\r\n\r\n"
+    where = httpx.URL(urls[0])
+
+    def parts() -> bool:
+        return b".part-" in replicas[0].exec_run(["ls", "-a", "/app/uploads"]).output
+
+    with socket.create_connection((where.host, where.port or 80)) as line:
+        line.sendall((head + part).encode() + recording())
+        until("the upload has begun", lambda: parts() or None)
+    until("nothing is left", lambda: None if parts() else True)
+    assert '"level":"error"' not in replicas[0].logs().decode()
+
+
 def test_the_longest_recording_fits_the_memory(
     replicas: tuple[Container, Container], urls: tuple[str, str]
 ) -> None:
@@ -165,13 +186,13 @@ def test_sigterm_hands_the_job_back_and_says_goodbye(running: Editor, urls: tupl
     ann = Person(running.url(leaving))
     running.clouds.suffer("gpt-sovits", "slow", times=3, delay_ms=4000)
     project = ann.project()
-    with ann.listen() as socket:
+    with ann.listen() as live:
         jobs = [ann.edit(project, [SPEECH]) for _ in range(3)]  # one for each replica
         until("all are running", lambda: all(ann.job(job)["status"] == "running" for job in jobs) or None)
         leaving.kill("SIGTERM")
         with pytest.raises(ConnectionClosed) as closed:
             while True:
-                socket.recv(timeout=10)
+                live.recv(timeout=10)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1001
     assert leaving.wait(timeout=20)["StatusCode"] == 0
@@ -217,14 +238,14 @@ def test_what_redis_lost_is_queued_again(
 def test_restarted_stores_are_used_again(running: Editor, urls: tuple[str, str]) -> None:
     ann = Person(urls[0])
     project = ann.project()
-    with ann.at(urls[1]).listen() as socket:
+    with ann.at(urls[1]).listen() as live:
         running.redis.restart()
         running.mysql.restart()
         until(
             "healthy", lambda: all(httpx.get(f"{url}/health", timeout=10).is_success for url in urls) or None
         )
         job = ann.edit(project, [SPEECH])
-        assert progress(socket, job)[-1]["status"] == "done"
+        assert progress(live, job)[-1]["status"] == "done"
 
 
 def test_health_tells_what_is_missing(running: Editor, urls: tuple[str, str]) -> None:

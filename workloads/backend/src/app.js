@@ -70,6 +70,9 @@ function told(error, settings) {
   if (error.code === 'FST_REQ_FILE_TOO_LARGE') {
     return { status: 413, code: 'too_large', message: `at most ${settings.uploadBytes} bytes are accepted` };
   }
+  if (error.code === 'ERR_STREAM_PREMATURE_CLOSE' || error.code === 'ECONNRESET') {
+    return { status: 400, code: 'cut_off', message: 'the upload ended before its time' };
+  }
   if (error.statusCode >= 400 && error.statusCode < 500) {
     return { status: error.statusCode, code: 'invalid', message: error.message };
   }
