@@ -59,7 +59,10 @@ def test_defaults_are_the_unified_gateway_on_this_machine() -> None:
     ("values", "problem"),
     [
         ({"systems": []}, "berth:systems: none given: allowed: 1 or more"),
-        ({"systems": ["gatewey"]}, "berth:systems[0]: 'gatewey': allowed: 'celery', 'cloud-api' or 'gateway'"),
+        (
+            {"systems": ["gatewey"]},
+            "berth:systems[0]: 'gatewey': allowed: 'celery', 'cloud-api' or 'gateway'",
+        ),
         ({"systems": ["gateway", "gateway"]}, "berth:systems: 'gateway': given twice"),
         ({"systms": 1}, "berth:systms: unknown setting"),
         (
