@@ -29,9 +29,10 @@ look_up() { # the addresses of all names, in the background: a name that is gone
     mkdir "$run/asking" 2>/dev/null || return
     names=''
     for slot in "$etc"/upstreams/*/*; do
-        read -r name alias _ <"$slot" && names="$names $name"
+        [ -r "$slot" ] && read -r name alias _ <"$slot" || continue
+        names="$names $name"
         case " $names " in *" $alias "*) ;; *) names="$names $alias" ;; esac
-    done 2>/dev/null
+    done
     (
         if command -v getent >/dev/null; then
             # shellcheck disable=SC2086
