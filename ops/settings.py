@@ -10,13 +10,11 @@ from ops import authority
 from ops.errors import UserError
 from ops.progress import say
 from ops.project import StackFile
+from stacks.secrets import SEALED
 
 if TYPE_CHECKING:
     from ops.stack import Stack
     from stacks.secrets import SecretRequest
-
-# Stands for a secret whose value only the engine can read: long enough for every rule.
-_SEALED = "x" * 64
 
 
 def schema() -> dict[str, Any]:
@@ -29,7 +27,7 @@ def schema() -> dict[str, Any]:
 def check(file: StackFile, *, secrets: bool = True) -> None:
     """Raises UserError with everything that is wrong in the stack file; the values of secrets stay sealed.
 
-    secrets: also name the missing ones that only the user can set.
+    secrets: also name the missing ones that only the user can set, and certificate files that cannot serve.
     """
     from stacks.problems import SettingsError
     from stacks.settings import load
@@ -38,9 +36,9 @@ def check(file: StackFile, *, secrets: bool = True) -> None:
     unset = missing if secrets and not _may_generate(file) else []
     config = _as_engine_hands_it_over(file)
     if made := [request.name for request in missing if request not in unset]:
-        config["berth:secrets"] = json.dumps(_given(file) | dict.fromkeys(made, _SEALED))
+        config["berth:secrets"] = json.dumps(_given(file) | dict.fromkeys(made, SEALED))
     try:
-        load(config, _sealed_keys(file), stack=file.name)
+        load(config, _sealed_keys(file), stack=file.name, certificates=secrets)
     except SettingsError as error:
         commands = " && ".join(
             [f'eval "$(./berth env -s {file.name})"']
@@ -136,7 +134,7 @@ def _given(file: StackFile) -> dict[str, Any]:
     if not isinstance(given, dict):
         return {}
     return {
-        str(name): _SEALED if isinstance(value, dict) and "secure" in value else value
+        str(name): SEALED if isinstance(value, dict) and "secure" in value else value
         for name, value in given.items()
     }
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from components.spec import Spec, default_tag
 from components.stores.sizes import Size
@@ -13,6 +13,7 @@ from components.units import Cidr, Cpus, Duration, HttpUrl, Memory, ObjectName
 from stacks.claims import PortClaim, SubnetClaim
 from stacks.edge_settings import EdgeService
 from stacks.image_settings import ImageChoice
+from stacks.problems import Problem
 from stacks.secrets import CertificateRequest, SecretRequest
 from stacks.store_settings import DatabaseName, MysqlService, RedisService, UserName
 from stacks.system import ServiceSettings, Sized, SystemSettings
@@ -48,13 +49,12 @@ class Clouds(Spec):
     gpt_sovits: HttpUrl | None = None
     """Such as `https://api.example.com/gpt-sovits/v1`."""
 
-    @model_validator(mode="after")
-    def _one_speaks(self) -> Clouds:
-        if not self.cosyvoice and not self.gpt_sovits:
-            raise ValueError(
-                "neither cosyvoice nor gpt_sovits is set; allowed: the address of one, or of both"
-            )
-        return self
+    @field_validator("gpt_sovits")
+    @classmethod
+    def _one_speaks(cls, gpt_sovits: str | None, info: ValidationInfo) -> str | None:
+        if gpt_sovits is None and "cosyvoice" in info.data and info.data["cosyvoice"] is None:
+            raise ValueError("nor is cosyvoice set; allowed: the address of one, or of both")
+        return gpt_sovits
 
 
 class StandIn(Sized):
@@ -74,13 +74,12 @@ class FrontendService(ServiceSettings):
     """production: the optimised build. development: Vite, with hot reload."""
     replicas: Annotated[int, Field(ge=1, le=20)] = 1
 
-    @model_validator(mode="after")
-    def _one_reloads(self) -> FrontendService:
-        if self.mode == "development" and self.replicas > 1:
-            raise ValueError(
-                f"{self.replicas} replicas in development; allowed: 1, each would reload on its own"
-            )
-        return self
+    @field_validator("replicas")
+    @classmethod
+    def _one_reloads(cls, replicas: int, info: ValidationInfo) -> int:
+        if info.data.get("mode") == "development" and replicas > 1:
+            raise ValueError("too many in mode development; allowed: 1, each would reload on its own")
+        return replicas
 
 
 class BackendService(ServiceSettings):
@@ -133,6 +132,9 @@ class CloudApiSettings(SystemSettings):
     def subnet_claims(self) -> Iterator[SubnetClaim]:
         if self.network.subnet:
             yield SubnetClaim("berth:cloud-api.network.subnet", self.network.subnet)
+
+    def certificate_problems(self) -> Iterator[Problem]:
+        return self.nginx.certificate_problems("berth:cloud-api.nginx")
 
     def secrets(self) -> Iterator[SecretRequest]:
         yield from (MYSQL_ROOT_PASSWORD, MYSQL_PASSWORD, MYSQL_CERTIFICATE, REDIS_PASSWORD)

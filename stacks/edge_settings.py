@@ -12,7 +12,7 @@ from components.spec import Spec, default_tag
 from components.units import Address, Cpus, Duration, Memory, Port
 from stacks.claims import PortClaim
 from stacks.problems import Problem, SettingsError
-from stacks.secrets import CertificateRequest
+from stacks.secrets import CertificateRequest, certificate_refusal
 from stacks.system import ServiceSettings
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -33,6 +33,22 @@ class CertificateFiles(Spec):
     certificate: Annotated[str, Field(min_length=1)]
     """The certificate and its issuers. A relative path starts at the project."""
     key: Annotated[str, Field(min_length=1)]
+
+    def read(self, path: str) -> tuple[str, list[Problem]]:
+        """Key, certificate, issuers as one PEM text, and why it cannot serve. path: in the stack file."""
+        texts, problems = [], []
+        for part in ("key", "certificate"):
+            file = getattr(self, part)
+            try:
+                texts.append((PROJECT / file).read_text().strip() + "\n")
+            except (OSError, UnicodeDecodeError) as error:
+                reason = f"cannot be read ({getattr(error, 'strerror', None) or error}); allowed: a PEM file"
+                # Somebody may have given the key itself.
+                problems.append(Problem(f"{path}.{part}", reason, "" if "-BEGIN" in file else repr(file)))
+        text = "".join(texts)
+        if not problems and (refusal := certificate_refusal(text)):
+            problems.append(Problem(path, refusal, repr(self.certificate)))
+        return text, problems
 
 
 class EdgeService(ServiceSettings):
@@ -72,17 +88,15 @@ class EdgeService(ServiceSettings):
         """The certificate as one PEM text: key, certificate, issuers. Raises SettingsError."""
         if not isinstance(self.certificate, CertificateFiles):
             return secrets[certificate_name(system)]
-        texts, problems = [], []
-        for part in ("key", "certificate"):
-            path = getattr(self.certificate, part)
-            try:
-                texts.append((PROJECT / path).read_text().strip() + "\n")
-            except (OSError, UnicodeDecodeError) as error:
-                reason = f"cannot be read ({getattr(error, 'strerror', None) or error}); allowed: a PEM file"
-                problems.append(Problem(f"berth:{system}.nginx.certificate.{part}", reason, path))
+        text, problems = self.certificate.read(f"berth:{system}.nginx.certificate")
         if problems:
             raise SettingsError(problems)
-        return "".join(texts)
+        return text
+
+    def certificate_problems(self, path: str) -> Iterator[Problem]:
+        """Why given files cannot serve. path: its own in the stack file."""
+        if isinstance(self.certificate, CertificateFiles):
+            yield from self.certificate.read(f"{path}.certificate")[1]
 
     def certificate_requests(self, system: str) -> Iterator[CertificateRequest]:
         """The certificate, where it is a secret."""

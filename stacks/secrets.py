@@ -6,9 +6,13 @@ import secrets
 import string
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from stacks.certificates import Authority
 from stacks.problems import Problem
+
+SEALED: Final = "x" * 64
+"""Stands for a value that only the engine can read: long enough for every rule, and not looked into."""
 
 _ALPHABET = string.ascii_letters + string.digits
 
@@ -48,6 +52,14 @@ class CertificateRequest(SecretRequest):
         return authority.issue(self.hosts)
 
 
+def certificate_refusal(pem: str) -> str | None:
+    """Why no client would accept a certificate, and what to do, in one line."""
+    from components.edge.certificate import fault
+
+    found = fault(pem)
+    return f"{found.cause}; fix: {found.fix}" if found else None
+
+
 def missing(requests: Iterable[SecretRequest], given: Mapping[str, object]) -> list[SecretRequest]:
     """The requests that nothing was given for."""
     return [request for request in requests if not given.get(request.name)]
@@ -60,7 +72,7 @@ def problems(
     stack: str,
     spared: Collection[str] = (),
 ) -> list[Problem]:
-    """Secrets that are missing, too short, not text, or that no system asks for.
+    """Secrets that are missing, too short, not text, of no use, or that no system asks for.
 
     spared: names that may be asked for by a system that cannot be read.
     """
@@ -79,6 +91,8 @@ def problems(
                     path, f"allowed: at least {request.min_length} characters", f"{len(value)} characters"
                 )
             )
+        elif isinstance(request, CertificateRequest) and value != SEALED:
+            found += (Problem(path, refusal) for refusal in [certificate_refusal(value)] if refusal)
     for name in sorted(set(given) - set(known) - set(spared)):
         allowed = ", ".join(known) or "none"
         found.append(

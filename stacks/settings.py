@@ -103,6 +103,11 @@ class StackSettings(Spec):
                         reason = "required while berth:images has source registry and no tag"
                         yield Problem(path, reason)
 
+    def certificate_problems(self, dropped: Collection[str] = ()) -> Iterator[Problem]:
+        """What is wrong with certificates that are given as files; nothing about what was wrong already."""
+        for system in self.chosen().values():
+            yield from (it for it in system.certificate_problems() if not any_within([it.path], dropped))
+
     def _host_subnets(self) -> Iterator[SubnetClaim]:
         """The range that the host itself is in."""
         if isinstance(self.host, EcsHost):
@@ -133,10 +138,12 @@ def load(
     *,
     stack: str,
     model: type[StackSettings] = _MODEL,
+    certificates: bool = True,
 ) -> Settings:
     """Read the configuration as the engine hands it over: `namespace:key` to text, objects as JSON.
 
     secret_keys: the keys whose values are stored encrypted. stack: its name, for the commands in the report.
+    certificates: also read those that are given as files; a stack that is destroyed needs them no more.
     Raises SettingsError with every problem, naming no secret's value.
     """
     problems: list[Problem] = []
@@ -147,6 +154,8 @@ def load(
     found: StackSettings | None = reading.found
     if found is not None:
         problems += found.problems(reading.dropped)
+        if certificates:
+            problems += found.certificate_problems(reading.dropped)
         if given is not None:
             asked = found.secret_requests(reading.dropped)
             spared = found.may_be_asked(given, reading.dropped)

@@ -9,6 +9,7 @@ from components.spec import Spec
 from components.units import Cpus, Memory
 from stacks.claims import PortClaim, SubnetClaim
 from stacks.image_settings import ImageChoice
+from stacks.problems import Problem
 from stacks.secrets import SecretRequest
 
 
@@ -44,3 +45,7 @@ class SystemSettings(Spec, ABC):
     @abstractmethod
     def images(self) -> Iterator[tuple[str, ImageChoice | None]]:
         """The path and the image choice of each service that runs here."""
+
+    def certificate_problems(self) -> Iterator[Problem]:
+        """What is wrong with certificates that are given as files."""
+        yield from ()
