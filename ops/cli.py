@@ -8,7 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ops import upkeep
 from ops.errors import UserError
+from ops.options import DEV, Json, StackName, Yes
 from ops.progress import say
 
 app = typer.Typer(
@@ -21,12 +23,7 @@ app = typer.Typer(
 )
 config = typer.Typer(help="The settings of a stack file.", no_args_is_help=True)
 app.add_typer(config, name="config")
-
-StackName = Annotated[str, typer.Option("--stack", "-s", help="Which Pulumi.<stack>.yaml.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON document on stdout; everything else on stderr.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-
-DEV = "dev"
+app.add_typer(upkeep.app)
 
 
 def _document(content: Any) -> None:

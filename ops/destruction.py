@@ -37,20 +37,21 @@ def destroy(stack: Stack, *, yes: bool, with_data: bool) -> None:
 def _confirm(name: str, volumes: Sequence[str]) -> None:
     keeps = f"; the data in {', '.join(volumes)} stays" if volumes else ""
     say(f"This removes every container and network of stack {name}{keeps}.")
-    if _ask("Go on? [y/N] ").lower() not in ("y", "yes"):
+    if ask("Go on? [y/N] ").lower() not in ("y", "yes"):
         raise UserError("nothing was changed", fix=f"./berth destroy -s {name} --yes does not ask")
 
 
 def _confirm_by_name(name: str, volumes: Sequence[str]) -> None:
     say(f"This removes stack {name} AND ITS DATA for good: {', '.join(volumes) or 'it has no data volumes'}.")
-    if _ask(f"Type the stack's name ({name}) to go on: ") != name:
+    if ask(f"Type the stack's name ({name}) to go on: ") != name:
         raise UserError(
             "the name was not confirmed; nothing was changed",
             fix=f"type `{name}`, or pipe it in a script: echo {name} | ./berth destroy -s {name} --with-data",
         )
 
 
-def _ask(question: str) -> str:
+def ask(question: str) -> str:
+    """The answer, from a terminal or a pipe."""
     sys.stderr.write(question)
     sys.stderr.flush()
     return sys.stdin.readline().strip()

@@ -1,0 +1,111 @@
+"""A shell script in a running container, with a stream into it and one out of it, on any docker host."""
+
+from __future__ import annotations
+
+import re
+import socket
+import struct
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from ops.errors import UserError
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_HEADER = struct.Struct(">BxxxL")  # which stream, and how many bytes follow
+_KEPT_LINES = 12
+_TOOL = re.compile(r"^\w+: error: ", re.MULTILINE)
+_STOP = 30.0  # seconds that a script whose input was cut may take to end
+
+
+class ScriptError(Exception):
+    """A script's exit status was not 0. Its text: the last that it said."""
+
+
+def run(
+    client: DockerClient,
+    container: str,
+    script: str,
+    *args: str,
+    feed: Iterable[bytes] = (),
+    sink: Callable[[bytes], object] | None = None,
+) -> None:
+    """Runs `sh -c SCRIPT sh ARGS` in the container and waits for its end.
+
+    The input has no end of its own, for not every way to an engine can close one direction: the script
+    takes as many bytes as an argument says. Raises ScriptError, UserError when the container is not there
+    or does not run, and whatever `feed` and `sink` raise; the script has ended then, too.
+    """
+    from docker.errors import APIError, NotFound
+
+    api = client.api
+    try:
+        made = api.exec_create(container, ["sh", "-c", script, "sh", *args], stdin=True)["Id"]
+        stream: Any = api.exec_start(made, socket=True)
+    except NotFound:
+        raise UserError(f"container {container} is missing", fix="./berth up, then the same again") from None
+    except APIError as error:
+        raise UserError(
+            f"nothing can be run in container {container}: {error.explanation}",
+            fix="./berth status says how it is",
+        ) from None
+    # The SDK reads past this buffer, in which the first bytes may already lie.
+    reader = stream._response.raw._fp.fp
+    wire: socket.socket = getattr(stream, "_sock", stream)
+    failed: list[BaseException] = []
+
+    def write() -> None:
+        try:
+            for chunk in feed:
+                wire.sendall(chunk)
+        except OSError:
+            return  # it ended before it had read all; its status tells why
+        except BaseException as error:
+            failed.append(error)
+            _cut(wire)
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    said: deque[bytes] = deque(maxlen=_KEPT_LINES)
+    try:
+        while len(header := reader.read(_HEADER.size)) == _HEADER.size:
+            kind, size = _HEADER.unpack(header)
+            data = reader.read(size)
+            if kind != 1:
+                said.extend(data.splitlines())
+            elif sink is not None:
+                sink(data)
+    except BaseException:
+        _cut(wire)
+        _ended(api, made)
+        raise
+    finally:
+        stream._response.close()
+    code = _ended(api, made)
+    if failed:
+        raise failed[0]
+    if code != 0:
+        text = _TOOL.sub("", b"\n".join(said).decode(errors="replace").strip())
+        raise ScriptError(text or (f"exit status {code}" if code is not None else "its connection broke"))
+
+
+def _cut(wire: socket.socket) -> None:
+    try:
+        wire.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return
+
+
+def _ended(api: Any, made: str) -> int | None:
+    """The exit status; None when the script still runs."""
+    deadline = time.monotonic() + _STOP
+    while True:
+        state = api.exec_inspect(made)
+        if not state["Running"] or time.monotonic() > deadline:
+            code: int | None = state["ExitCode"]
+            return code
+        time.sleep(0.1)

@@ -1,0 +1,121 @@
+"""Backups of real servers: made, put back over changed data, and refused when they are broken."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+
+import docker
+import pytest
+
+from tests.engine.kept import KeptBench
+
+pytestmark = [pytest.mark.engine, pytest.mark.docker]
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory, store_images: dict[str, str]) -> Iterator[KeptBench]:
+    images = {role: store_images[role] for role in ("postgres", "mysql")}
+    made = KeptBench(tmp_path_factory.mktemp("kept"), docker.from_env(), images)
+    try:
+        made.ok("up")
+        yield made
+    finally:
+        made.close()
+
+
+def fill(bench: KeptBench, service: str) -> None:
+    for query in (
+        "DROP TABLE IF EXISTS made",
+        "CREATE TABLE made (id int PRIMARY KEY, word varchar(40))",
+        "INSERT INTO made VALUES (1, 'kept\nwhole'), (2, 'ünï')",
+    ):
+        bench.sql(service, query)
+
+
+def words(bench: KeptBench, service: str) -> str:
+    return bench.sql(service, "SELECT id, word FROM made ORDER BY id")
+
+
+@pytest.mark.parametrize("service", ["postgres", "mysql"])
+def test_what_was_backed_up_comes_back(bench: KeptBench, tmp_path: Path, service: str) -> None:
+    fill(bench, service)
+    before = words(bench, service)
+    (path,) = bench.ok("backup", service, "--to", str(tmp_path)).split()
+    file = Path(path)
+    assert file.parent == tmp_path and list(tmp_path.iterdir()) == [file]
+    assert file.stat().st_mode & 0o777 == 0o600
+    bench.sql(service, "DELETE FROM made WHERE id = 1")
+    bench.sql(service, "UPDATE made SET word = 'changed'")
+    assert "was not confirmed" in bench.fails("restore", service, path)
+    assert words(bench, service) != before
+    done = bench.run("restore", service, path, input="dev\n")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert words(bench, service) == before
+    copies = list((Path(bench.environment["XDG_DATA_HOME"]) / "berth/backups/dev").iterdir())
+    copy = next(found for found in copies if found.name.startswith(f"before-restore-{bench.name}-{service}-"))
+    assert str(copy) in done.stderr
+    bench.ok("restore", service, str(copy), "--yes")
+    assert words(bench, service) == "2|changed".replace("|", "|" if service == "postgres" else "\t")
+    shown = repr(bench.container(service).attrs) + bench.container(service).logs().decode()
+    assert not any(secret in shown for secret in bench.wanted["secrets"].values())
+    assert bench.container(service).exec_run(["sh", "-c", "ls -A /tmp | grep berth"])[0] == 1
+
+
+@pytest.mark.parametrize("service", ["postgres", "mysql"])
+def test_a_broken_file_changes_nothing(bench: KeptBench, tmp_path: Path, service: str) -> None:
+    fill(bench, service)
+    before = words(bench, service)
+    good = Path(bench.ok("backup", service, "--to", str(tmp_path / "good")).strip())
+    data = good.read_bytes()
+    other = tmp_path / "other"
+    for broken, why in {
+        b"": "it is empty",
+        b"SELECT 1;\n": "no dump",
+        data[: len(data) * 2 // 3]: "is no whole dump",
+        data[:-40] + b"x" * 20 + data[-20:]: "is no whole dump",
+        gzip.compress(b""): "is no whole dump",
+        gzip.compress(b"-- Current Database: `my_things`\nDROP TABLE made;\n"): "is no whole dump",
+        gzip.compress(b"-- Current Database: `mysql`\n-- Dump completed on today\n"): "is no whole dump",
+    }.items():
+        other.write_bytes(broken)
+        assert why in bench.fails("restore", service, str(other), "--yes")
+    assert "cannot be read" in bench.fails("restore", service, str(tmp_path / "missing"), "--yes")
+    assert words(bench, service) == before
+
+
+def test_a_dump_that_the_server_refuses_halfway_is_taken_back(bench: KeptBench, tmp_path: Path) -> None:
+    fill(bench, "mysql")
+    before = words(bench, "mysql")
+    good = Path(bench.ok("backup", "mysql", "--to", str(tmp_path)).strip())
+    text = gzip.decompress(good.read_bytes())
+    bad = tmp_path / "bad.sql.gz"
+    bad.write_bytes(gzip.compress(text.replace(b"INSERT INTO", b"INSERT WRONGLY INTO")))
+    said = bench.fails("restore", "mysql", str(bad), "--yes")
+    assert "You have an error in your SQL syntax" in said and "mysql has what it had" in said
+    assert words(bench, "mysql") == before
+
+
+def test_a_failed_dump_leaves_no_file(bench: KeptBench, tmp_path: Path) -> None:
+    assert "redis is no store of this stack" in bench.fails("backup", "redis")
+    server = bench.container("postgres")
+    # Its socket is gone: the tools cannot get in.
+    server.exec_run(["sh", "-c", "mv /var/run/postgresql/.s.PGSQL.5432 /var/run/postgresql/away"])
+    try:
+        assert "the dump failed" in bench.fails("backup", "postgres", "--to", str(tmp_path))
+    finally:
+        server.exec_run(["sh", "-c", "mv /var/run/postgresql/away /var/run/postgresql/.s.PGSQL.5432"])
+    assert not list(tmp_path.iterdir())
+    server.pause()
+    try:
+        assert "nothing can be run in container" in bench.fails("backup", "postgres", "--to", str(tmp_path))
+    finally:
+        server.unpause()
+
+
+def test_logs_are_told_by_service(bench: KeptBench) -> None:
+    both = bench.ok("logs", "--tail", "3").splitlines()
+    assert {line.partition(" | ")[0].strip() for line in both} == {"postgres", "mysql"} and len(both) == 6
+    assert "database system is ready" in bench.ok("logs", "postgres", "--since", "1h")
+    assert "name one of: postgres, mysql" in bench.fails("logs", "nginx")
