@@ -12,14 +12,15 @@ from components.base import Component
 from components.spec import Spec
 from components.units import EnvName
 
-_NAME = r"[\w.-]+(:\d+)?(/[\w.-]+)*"
+_NAME = r"[A-Za-z0-9_.-]+(:[0-9]+)?(/[A-Za-z0-9_.-]+)*"
+_TAG = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 
 
 class RegistryImage(Spec):
     """An image to pull, pinned by tag and, when known, by digest."""
 
     kind: Literal["registry"] = "registry"
-    reference: Annotated[str, Field(pattern=rf"^{_NAME}(:[\w][\w.-]*)?(@sha256:[0-9a-f]{{64}})?$")]
+    reference: Annotated[str, Field(pattern=rf"^{_NAME}(:{_TAG})?(@sha256:[0-9a-f]{{64}})?$")]
     """`name:tag`, `name@sha256:...` or both; `latest` and no tag at all are refused: they are not pinned."""
     mirror: str | None = None
     """A prefix put before the name, such as `registry.example.com/acme`."""
@@ -46,7 +47,7 @@ class BuiltImage(Spec):
     """An image built on the host; its tag names its content, so it is built when that changes."""
 
     kind: Literal["build"]
-    name: Annotated[str, Field(pattern=rf"^{_NAME}:[\w][\w.-]*$")]
+    name: Annotated[str, Field(pattern=rf"^{_NAME}:{_TAG}$")]
     context: Annotated[str, Field(min_length=1)]
     """A folder; a relative path starts at the project, so that the state says the same on every machine."""
     dockerfile: str = "Dockerfile"
@@ -60,7 +61,7 @@ class EngineImage(Spec):
     """An image that already is on the host's engine; it is neither pulled nor built."""
 
     kind: Literal["engine"]
-    name: Annotated[str, Field(pattern=rf"^{_NAME}:[\w][\w.-]*$")]
+    name: Annotated[str, Field(pattern=rf"^{_NAME}:{_TAG}$")]
 
 
 ImageSpec = Annotated[RegistryImage | BuiltImage | EngineImage, Field(discriminator="kind")]
