@@ -241,6 +241,10 @@ class Assembly(Component):
         bundle = self._around.secrets[name]
         return Tls(certificate=self.secret(name), authority=authority_of(bundle))
 
+    def bundle(self, settings: EdgeService) -> str:
+        """The certificate of this system's door, its private key included."""
+        return settings.bundle(self.name, self._around.secrets)
+
     def door(
         self,
         settings: EdgeService,
@@ -270,7 +274,7 @@ class Assembly(Component):
             routes=tuple(routes),
             max_body=max_body,
         )
-        bundle = settings.bundle(self.name, self._around.secrets)
+        bundle = self.bundle(settings)
         edge = Edge(
             f"{self.name}-edge",
             EdgeSpec(

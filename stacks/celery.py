@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from components.base import Scrape
 from components.containers.container import ConfigFile, ConfigFiles, Limits, SecretFile
+from components.containers.directories import Directory
 from components.containers.handover import UpstreamSpec
 from components.containers.health import CommandProbe, HealthCheck, HttpProbe
 from components.containers.mounts import VolumeMount
 from components.containers.network import Network
-from components.containers.service import Completed, Healthy, StartFirst, StopFirst
-from components.edge.routes import Proxy, Route
+from components.containers.service import Completed, Dependency, Healthy, StartFirst, StopFirst
+from components.edge.routes import Answer, Proxy, Route
 from components.stores.store import AUTHORITY
 from components.units import Address, Duration
+from stacks import folders
 from stacks.assembly import Assembly
 from stacks.celery_settings import (
     DATABASE,
@@ -20,11 +22,22 @@ from stacks.celery_settings import (
     REDIS_PASSWORD,
     CelerySettings,
 )
+from stacks.certificates import authority_of, public_of
+from stacks.data_settings import EngineData
 from stacks.stores import postgres, redis
 
 _TLS = "/etc/taifish/tls"
 _DATA = "/app/data"
 _FOLDERS = ("logs", "uploads", "exports", "backups")
+_ON_HOST = (
+    Directory(path="data/postgres", owner="70:70", mode="700"),
+    Directory(path="data/redis", owner="999:1000", mode="700"),
+    *(Directory(path=f"data/app/{folder}", owner=folders.OURS) for folder in _FOLDERS),
+    Directory(path="ssl", owner=folders.OURS, mode="755"),
+    Directory(path="logs", owner=folders.OURS, mode="755"),
+    # What a dump holds is for its owner alone.
+    Directory(path="backups", owner="70:70", mode="700"),
+)
 _SECRETS = (
     SecretFile(name=POSTGRES_PASSWORD.name, env="DATABASE_PASSWORD_FILE"),
     SecretFile(name=REDIS_PASSWORD.name, env="REDIS_PASSWORD_FILE"),
@@ -33,6 +46,8 @@ _SECRETS = (
 _ALIVE = HealthCheck(probe=CommandProbe(kind="command", argv=("taifish-alive",)), interval=Duration("5s"))
 _ROUTES = (
     Route(path="/", to=Proxy(upstream="app")),
+    # For Prometheus inside the network; /health is public, `up` and monitors ask it.
+    Route(path="/metrics", exact=True, to=Answer(kind="answer", status=404)),
     Route(path="/static/", to=Proxy(upstream="app"), immutable=True),
     Route(path="/api/uploads", to=Proxy(upstream="app", timeout=Duration("2m")), max_body="200m"),
 )
@@ -42,7 +57,8 @@ def compose(system: Assembly, settings: CelerySettings) -> dict[str, object]:
     """Stores, then the schema, then the application, then workers, beat and the door."""
     addresses = settings.network.addresses()
     network = system.network(settings.network.name, settings.network.subnet, fixed_addresses=True)
-    stores = _stores(system, network, settings, addresses)
+    made = _folders(system, network, settings)
+    stores = _stores(system, network, settings, addresses, after=made)
     image = system.image("taifish", settings.app.image)
     nginx = system.image("nginx", settings.nginx.image)
     authority = ConfigFile(name=AUTHORITY, text=system.tls(POSTGRES_CERTIFICATE.name).authority)
@@ -66,7 +82,9 @@ def compose(system: Assembly, settings: CelerySettings) -> dict[str, object]:
     data = [
         VolumeMount(
             volume=system.volume(
-                "app", f"app-{folder}", system.data(f"app_{folder}", settings.storage(folder))
+                "app",
+                f"app-{folder}",
+                system.data(f"app_{folder}", settings.data.storage(f"data/app/{folder}")),
             ),
             target=f"{_DATA}/{folder}",
         )
@@ -151,8 +169,45 @@ def compose(system: Assembly, settings: CelerySettings) -> dict[str, object]:
     return system.finish(checks=["/health"])
 
 
+def _data(system: Assembly, settings: CelerySettings, folder: str) -> VolumeMount:
+    """A folder of the application."""
+    spec = system.data(f"app_{folder}", settings.data.storage(f"data/app/{folder}"))
+    return VolumeMount(volume=system.volume("app", f"app-{folder}", spec), target=f"{_DATA}/{folder}")
+
+
+def _folders(system: Assembly, network: Network, settings: CelerySettings) -> list[Dependency]:
+    """What `data` has on the host, and the certificates that clients there need."""
+    data = settings.data
+    if isinstance(data, EngineData):
+        return []
+    # Root makes the folders: with an image that is there anyway and has a shell.
+    image = system.image("redis", settings.redis.image)
+    made = folders.prepare(system, data, _ON_HOST, image=image, network=network)
+    bundle = system.bundle(settings.nginx)
+    folders.publish(
+        system,
+        "certificates",
+        {
+            "certificate.pem": public_of(bundle),
+            "authority.pem": authority_of(bundle),
+            "postgres-authority.pem": system.tls(POSTGRES_CERTIFICATE.name).authority,
+        },
+        folder=f"{data.root}/ssl",
+        logs=f"{data.root}/logs",
+        after=made,
+        image=image,
+        network=network,
+    )
+    return [made]
+
+
 def _stores(
-    system: Assembly, network: Network, settings: CelerySettings, addresses: dict[str, Address]
+    system: Assembly,
+    network: Network,
+    settings: CelerySettings,
+    addresses: dict[str, Address],
+    *,
+    after: list[Dependency],
 ) -> list[Healthy]:
     """PostgreSQL, then Redis."""
     database = postgres(
@@ -162,15 +217,16 @@ def _stores(
         database=DATABASE,
         password=POSTGRES_PASSWORD,
         certificate=POSTGRES_CERTIFICATE,
-        data=system.data("postgres_data", settings.storage("postgres")),
+        data=system.data("postgres_data", settings.data.storage("data/postgres")),
         address=addresses["postgres"],
+        after=after,
     )
     broker = redis(
         system,
         settings.redis,
         network=network,
         password=REDIS_PASSWORD,
-        data=system.data("redis_data", settings.storage("redis")),
+        data=system.data("redis_data", settings.data.storage("data/redis")),
         address=addresses["redis"],
         after=[database],
     )

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from ipaddress import IPv4Address
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Final
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from components.spec import Spec, default_tag
+from components.spec import Spec
 from components.stores.sizes import Size
 from components.stores.tuning import Eviction
-from components.units import AbsolutePath, Address, Cidr, Cpus, Duration, Memory, ObjectName
+from components.units import Address, Cidr, Cpus, Duration, Memory, ObjectName
 from stacks.claims import PortClaim, SubnetClaim
+from stacks.data_settings import Data, DirectoryData
 from stacks.edge_settings import EdgeService
 from stacks.image_settings import ImageChoice
+from stacks.problems import Problem
 from stacks.secrets import CertificateRequest, SecretRequest
 from stacks.store_settings import PostgresService, RedisService
 from stacks.system import ServiceSettings, Sized, SystemSettings
-
-if TYPE_CHECKING:
-    from components.containers.volume import Storage
 
 DATABASE = "taifish"
 """The database and its owner."""
@@ -29,6 +29,10 @@ REDIS_PASSWORD = SecretRequest("celery_redis_password", "the password of taifish
 POSTGRES_CERTIFICATE = CertificateRequest(
     "celery_postgres_certificate", "the certificate of taifish's database", hosts=("postgres", "localhost")
 )
+
+
+_NUMBERS: Final = {"nginx": 10, "app": 20, "postgres": 30, "redis": 40}
+"""Of the addresses in the subnet, as systems.md lists them."""
 
 
 class CeleryNetwork(Spec):
@@ -47,42 +51,31 @@ class CeleryNetwork(Spec):
 
     def addresses(self) -> dict[str, Address]:
         """Role to address."""
-        numbers = {"nginx": 10, "app": 20, "postgres": 30, "redis": 40}
-        return {role: getattr(self, role) or self.subnet.fixed(number) for role, number in numbers.items()}
+        return {role: getattr(self, role) or self.subnet.fixed(number) for role, number in _NUMBERS.items()}
 
-    @model_validator(mode="after")
-    def _addresses_fit(self) -> CeleryNetwork:
-        found: dict[Address, str] = {}
-        lower = next(self.subnet.network.subnets())
-        for role, address in self.addresses().items():
-            number = int(IPv4Address(address)) - int(lower.network_address)
-            if not 2 <= number < lower.num_addresses:
-                raise ValueError(
-                    f"{role}: {address} is not free for it; allowed: an address of {lower}, from number 2 on "
-                    f"(the other half of {self.subnet} is handed out by the engine)"
-                )
-            if address in found:
-                raise ValueError(
-                    f"{role}: {address} is the address of {found[address]}; allowed: another one"
-                )
-            found[address] = role
-        return self
-
-
-class EngineData(Spec):
-    """Docker's own directory."""
-
-    kind: Literal["engine"]
-
-
-class DirectoryData(Spec):
-    """Below a directory of the host; the folders in it are made."""
-
-    kind: Literal["directory"] = "directory"
-    root: AbsolutePath = "/opt/taifish"
-
-
-Data = Annotated[EngineData | DirectoryData, Field(discriminator="kind"), default_tag("kind", "directory")]
+    @field_validator(*_NUMBERS)
+    @classmethod
+    def _is_free(cls, address: Address | None, info: ValidationInfo) -> Address | None:
+        """In the half that is not handed out, and of nobody else."""
+        subnet: Cidr | None = info.data.get("subnet")
+        if subnet is None:  # wrong itself
+            return address
+        role = str(info.field_name)
+        try:
+            wanted = address or subnet.fixed(_NUMBERS[role])
+        except ValueError as error:
+            raise ValueError(f"{role}: {error}") from None
+        lower = next(subnet.network.subnets())
+        number = int(IPv4Address(wanted)) - int(lower.network_address)
+        if not 2 <= number < lower.num_addresses:
+            raise ValueError(
+                f"{role}: {wanted} is not free for it; allowed: an address of {lower}, from number 2 on "
+                f"(the other half of {subnet} is handed out by the engine)"
+            )
+        for other in (other for other in _NUMBERS if other in info.data):
+            if wanted == (info.data[other] or subnet.fixed(_NUMBERS[other])):
+                raise ValueError(f"{role}: {wanted} is the address of {other}; allowed: another one")
+        return address
 
 
 class AppService(ServiceSettings):
@@ -98,15 +91,21 @@ class AppService(ServiceSettings):
     health_interval: Duration = Duration("30s")
     """Also how long a new replica takes to be known as healthy."""
 
-    @model_validator(mode="after")
-    def _reservations_fit(self) -> AppService:
-        if self.reserved_memory.bytes > self.memory.bytes:
-            raise ValueError(
-                f"reserved_memory {self.reserved_memory}: allowed: memory, {self.memory}, at most"
-            )
-        if float(self.reserved_cpus) > float(self.cpus):
-            raise ValueError(f"reserved_cpus {self.reserved_cpus}: allowed: cpus, {self.cpus}, at most")
-        return self
+    @field_validator("reserved_cpus")
+    @classmethod
+    def _cpus_are_there(cls, reserved: Cpus, info: ValidationInfo) -> Cpus:
+        cpus = info.data.get("cpus")
+        if cpus is not None and Decimal(reserved) > Decimal(cpus):
+            raise ValueError(f"reserved_cpus {reserved} is more than cpus; allowed: {cpus}")
+        return reserved
+
+    @field_validator("reserved_memory")
+    @classmethod
+    def _memory_is_there(cls, reserved: Memory, info: ValidationInfo) -> Memory:
+        memory = info.data.get("memory")
+        if memory is not None and reserved.bytes > memory.bytes:
+            raise ValueError(f"reserved_memory {reserved} is more than memory; allowed: {memory}")
+        return reserved
 
 
 class WorkerService(Sized):
@@ -141,6 +140,7 @@ class CelerySettings(SystemSettings):
 
     network: CeleryNetwork = CeleryNetwork()
     data: Data = DirectoryData()
+    """Data in `data/`, public certificates in `ssl/`, dumps in `backups/`, what upkeep did in `logs/`."""
     nginx: EdgeService = EdgeService()
     app: AppService = AppService()
     worker: WorkerService = WorkerService()
@@ -148,20 +148,14 @@ class CelerySettings(SystemSettings):
     postgres: PostgresService = PostgresService()
     redis: Broker = Broker()
 
-    def storage(self, folder: str) -> Storage:
-        """Where the data of a part lie: `postgres`, `redis`, or a folder of the application."""
-        from components.containers.volume import DirectoryStorage, EngineStorage
-
-        if isinstance(self.data, EngineData):
-            return EngineStorage()
-        below = folder if folder in ("postgres", "redis") else f"app/{folder}"
-        return DirectoryStorage(kind="directory", path=f"{self.data.root}/data/{below}")
-
     def port_claims(self) -> Iterator[PortClaim]:
         return self.nginx.port_claims("berth:celery.nginx")
 
     def subnet_claims(self) -> Iterator[SubnetClaim]:
         yield SubnetClaim("berth:celery.network.subnet", self.network.subnet)
+
+    def certificate_problems(self) -> Iterator[Problem]:
+        return self.nginx.certificate_problems("berth:celery.nginx")
 
     def secrets(self) -> Iterator[SecretRequest]:
         yield POSTGRES_PASSWORD

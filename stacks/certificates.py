@@ -71,7 +71,12 @@ def authority_of(bundle: str) -> str:
     return _BEGIN + bundle.rpartition(_BEGIN)[2].rstrip() + "\n"
 
 
-_BEGIN = "-----BEGIN CERTIFICATE-----"
+def public_of(bundle: str) -> str:
+    """The certificates of a PEM bundle, without its private key."""
+    return "".join(_BEGIN + part.partition(_END)[0] + _END + "\n" for part in bundle.split(_BEGIN)[1:])
+
+
+_BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
 def _builder(subject: Name, issuer: Name, key: EllipticCurvePrivateKey, *, days: int) -> CertificateBuilder:

@@ -151,7 +151,9 @@ def _problem(namespace: str, place: Place, details: Any) -> Problem:
         case "extra_forbidden":
             return Problem(path, "unknown setting")
         case "value_error":
-            return Problem(path, str(context["error"]), value)
+            # A default was not written there: what it is wrong with is, and the reason names both.
+            written = details["loc"][-1:] == place[-1:]
+            return Problem(path, str(context["error"]), value if written else "")
         case "union_tag_not_found":
             return Problem(f"{path}.{_name(context['discriminator'])}", "required, but not set")
         case "union_tag_invalid":

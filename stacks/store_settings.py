@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from components.stores.sizes import Size
 from components.stores.tuning import Eviction, MysqlTuning, PostgresTuning, RedisTuning
@@ -28,10 +28,12 @@ class PostgresService(ServiceSettings):
         max_connections=200,
     )
 
-    @model_validator(mode="after")
-    def _fits(self) -> PostgresService:
-        self.tuning.check(self.memory)
-        return self
+    @field_validator("tuning")
+    @classmethod
+    def _fits(cls, tuning: PostgresTuning, info: ValidationInfo) -> PostgresTuning:
+        if "memory" in info.data:
+            tuning.check(info.data["memory"])
+        return tuning
 
 
 class Replica(Sized):
@@ -51,14 +53,26 @@ class MysqlService(ServiceSettings):
     memory: Memory = Memory("1GiB")
     replica: Replica | None = None
 
-    @model_validator(mode="after")
-    def _fits(self) -> MysqlService:
-        if self.user in ("root", "replicator"):
-            raise ValueError(f"user {self.user} is the server's own; allowed: another name")
-        self.tuning.check(self.memory)
-        if self.replica:
-            self.tuning.check(self.replica.memory)
-        return self
+    @field_validator("user")
+    @classmethod
+    def _is_not_the_servers(cls, user: str) -> str:
+        if user in ("root", "replicator"):
+            raise ValueError("it is the server's own; allowed: another name")
+        return user
+
+    @field_validator("tuning")
+    @classmethod
+    def _fits(cls, tuning: MysqlTuning, info: ValidationInfo) -> MysqlTuning:
+        if "memory" in info.data:
+            tuning.check(info.data["memory"])
+        return tuning
+
+    @field_validator("replica")
+    @classmethod
+    def _replica_fits(cls, replica: Replica | None, info: ValidationInfo) -> Replica | None:
+        if replica and "tuning" in info.data:
+            info.data["tuning"].check(replica.memory)
+        return replica
 
 
 class RedisService(ServiceSettings):
@@ -73,7 +87,9 @@ class RedisService(ServiceSettings):
         """What the server is told."""
         return RedisTuning(maxmemory=self.maxmemory, eviction=self.eviction)
 
-    @model_validator(mode="after")
-    def _fits(self) -> RedisService:
-        self.tuning().check(self.memory)
-        return self
+    @field_validator("maxmemory")
+    @classmethod
+    def _fits(cls, maxmemory: Size, info: ValidationInfo) -> Size:
+        if "memory" in info.data:
+            RedisTuning(maxmemory=maxmemory).check(info.data["memory"])
+        return maxmemory
