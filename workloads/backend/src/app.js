@@ -9,6 +9,7 @@ import { operations } from './routes/operations.js';
 import { progress } from './routes/progress.js';
 import { projects } from './routes/projects.js';
 import { sameOrigin } from './sessions.js';
+import { SpeechError } from './tts.js';
 
 const BODY_BYTES = 64 * 1024;
 /** Longer than the edge keeps an idle connection: the edge closes first, never under a request. */
@@ -66,7 +67,7 @@ export async function build(parts) {
 function told(error, settings) {
   if (error instanceof Refusal) return error;
   if (error.validation) return { status: 400, code: 'invalid', message: error.message };
-  if (error.retryable !== undefined) return { status: 502, code: error.code, message: error.message };
+  if (error instanceof SpeechError) return { status: 502, code: error.code, message: error.message };
   if (error.code === 'FST_REQ_FILE_TOO_LARGE') {
     return { status: 413, code: 'too_large', message: `at most ${settings.uploadBytes} bytes are accepted` };
   }

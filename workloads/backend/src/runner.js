@@ -17,7 +17,7 @@ export class Runner {
   /**
    * @param {{store: import('./store.js').Store, queue: import('./queue.js').Queue, files: import('./files.js').Files,
    *   speech: import('./tts.js').Speech, events: import('./events.js').Events, metrics: any, log: import('pino').Logger,
-   *   settings: {lease: number, attempts: number}}} parts
+   *   settings: {lease: number, attempts: number, jobSeconds: number}}} parts
    */
   constructor(parts) {
     Object.assign(this, parts);
@@ -74,6 +74,9 @@ export class Runner {
     const abort = (this.current = new AbortController());
     Object.assign(this, { percent: 0, step: 'started' });
     const beat = setInterval(() => this.#beat(entry, id, claim, abort), (this.settings.lease * 1000) / 3);
+    const { jobSeconds } = this.settings;
+    const late = new Refusal(504, 'took_too_long', `the edit was not done within ${jobSeconds} s`);
+    const timer = setTimeout(() => abort.abort(late), jobSeconds * 1000);
     const log = this.log.child({ job: id, attempt: job.attempts });
     const end = this.metrics.jobSeconds.startTimer();
     log.info('job started');
@@ -87,6 +90,7 @@ export class Runner {
       await this.#ended(error, { entry, id, claim, job, log });
     } finally {
       clearInterval(beat);
+      clearTimeout(timer);
       end();
       this.current = undefined;
     }

@@ -4,70 +4,79 @@ import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as wait } from 'node:timers/promises';
 
-const ATTEMPTS = 3;
+// The proxy tries the cloud again by itself where that is safe; what else failed may have been paid for.
+const AGAIN = new Set(['speech_unreachable', 'busy', 'circuit_open', 'rate_limited']);
+const FIRST_WAIT_MS = 500;
+const MOST_WAIT_MS = 8000;
+const LEAST_MS = 1000;
 const MAX_BYTES = 32 * 2 ** 20;
 
-/** What the proxy refused, in its words. */
+/** What the proxy refused, in its words. `after`: the ms that it wants us to wait. */
 export class SpeechError extends Error {
-  constructor(code, message, retryable) {
+  constructor(code, message, after) {
     super(message);
-    Object.assign(this, { code, retryable });
+    Object.assign(this, { code, after });
   }
 }
 
 export class Speech {
-  /** @param {{url: string, seconds: number}} settings */
+  /** @param {{url: string, seconds: number}} settings seconds: for all attempts of one speech */
   constructor({ url, seconds }) {
     Object.assign(this, { url: url.replace(/\/$/, ''), seconds });
   }
 
   /** The voices that can be had now. */
   voices(signal) {
-    return this.#ask('/v1/voices', {}, signal, (response) => response.json());
+    return this.#ask('/v1/voices', {}, { signal, ms: this.seconds * 1000 }, (response) => response.json());
   }
 
   /**
-   * Writes spoken text as a WAV file. The proxy tries the cloud again by itself; this tries the proxy again.
+   * Writes spoken text as a WAV file. Where nothing was spoken yet it asks again, as long as there is time.
    * @param {{provider?: string, text: string, voice?: string}} wanted
    * @param {string} path
    * @param {AbortSignal} signal
    */
   async save({ provider = 'auto', text, voice }, path, signal) {
-    const request = {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        accept: 'audio/wav',
-        'x-request-timeout': String(this.seconds * 1000),
-      },
-      body: JSON.stringify({ provider, text, voice, format: 'wav' }),
-    };
-    for (let attempt = 1; ; attempt++) {
+    const end = Date.now() + this.seconds * 1000;
+    const headers = { 'content-type': 'application/json', accept: 'audio/wav' };
+    const body = JSON.stringify({ provider, text, voice, format: 'wav' });
+    for (let attempt = 0; ; attempt++) {
+      const ms = Math.max(1, end - Date.now());
+      const request = { method: 'POST', headers: { ...headers, 'x-request-timeout': String(ms) }, body };
       try {
-        return await this.#ask('/v1/speech', request, signal, (response) =>
+        return await this.#ask('/v1/speech', request, { signal, ms }, (response) =>
           pipeline(Readable.fromWeb(response.body), limited(), createWriteStream(path)),
         );
       } catch (error) {
         if (signal.aborted) throw signal.reason;
-        if (!error.retryable || attempt === ATTEMPTS) throw error;
-        await wait(1000 * 2 ** (attempt - 1), undefined, { signal });
+        const backoff = Math.min(MOST_WAIT_MS, FIRST_WAIT_MS * 2 ** attempt);
+        const pause = Math.max(error.after ?? 0, backoff * (0.5 + Math.random() / 2));
+        if (!AGAIN.has(error.code) || Date.now() + pause + LEAST_MS > end) throw error;
+        await wait(pause, undefined, { signal }).catch(() => {
+          throw signal.reason;
+        });
       }
     }
   }
 
-  async #ask(path, request, signal, use) {
+  async #ask(path, request, { signal, ms }, use) {
     const deadline = new AbortController();
-    const timer = setTimeout(() => deadline.abort(), this.seconds * 1000);
+    const timer = setTimeout(() => deadline.abort(), ms);
     const stop = () => deadline.abort();
     signal?.addEventListener('abort', stop, { once: true });
+    let answered = false;
     try {
       const response = await fetch(this.url + path, { ...request, signal: deadline.signal });
+      answered = response.ok;
       if (!response.ok) throw await refusal(response);
       return await use(response);
     } catch (error) {
       if (error instanceof SpeechError) throw error;
-      const reason = deadline.signal.aborted ? `no answer within ${this.seconds} s` : (error.cause?.code ?? error.message);
-      throw new SpeechError('speech_unreachable', `the speech service cannot be used: ${reason}`, true);
+      const late = deadline.signal.aborted;
+      const reason = late ? `no answer within ${this.seconds} s` : (error.cause?.code ?? error.message);
+      // A broken or late answer may have been paid for.
+      const code = late ? 'speech_timeout' : answered ? 'speech_broken' : 'speech_unreachable';
+      throw new SpeechError(code, `the speech service cannot be used: ${reason}`);
     } finally {
       clearTimeout(timer);
       signal?.removeEventListener('abort', stop);
@@ -77,8 +86,13 @@ export class Speech {
 
 async function refusal(response) {
   const { error } = await response.json().catch(() => ({}));
-  if (error?.code) return new SpeechError(error.code, error.message, error.retryable === true);
-  return new SpeechError('speech_failed', `the speech service answered ${response.status}`, response.status >= 500);
+  if (!error?.code) {
+    // Not the proxy's words: the edge, which has none to send us to.
+    const code = response.status === 502 || response.status === 503 ? 'speech_unreachable' : 'speech_failed';
+    return new SpeechError(code, `the speech service answered ${response.status}`);
+  }
+  const seconds = Number(response.headers.get('retry-after') ?? 0);
+  return new SpeechError(error.code, error.message, seconds > 0 ? seconds * 1000 : undefined);
 }
 
 function limited() {
@@ -86,7 +100,7 @@ function limited() {
   return new Transform({
     transform(chunk, _encoding, done) {
       left -= chunk.length;
-      if (left < 0) done(new SpeechError('speech_too_long', `the speech is longer than ${MAX_BYTES} bytes`, false));
+      if (left < 0) done(new SpeechError('speech_too_long', `the speech is longer than ${MAX_BYTES} bytes`));
       else done(null, chunk);
     },
   });

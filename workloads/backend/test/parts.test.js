@@ -92,31 +92,73 @@ test('a file is there whole or not at all; what was left behind goes after a day
   assert.deepEqual(await new Files({ uploads: folder, temp: await mkdtemp(`${folder}/t`) }).tidy(), ['.part-old']);
 });
 
-test('speech: tried again when the proxy says so, the proxy’s words when not', async (t) => {
+/** A proxy that answers as told, the speech client before it, and what it was asked. */
+async function proxied(t, seconds = 5) {
   const folder = await mkdtemp(path.join(tmpdir(), 'tts-'));
   const answers = [];
   const asked = [];
   const server = createServer(async (request, response) => {
     let body = '';
     for await (const chunk of request) body += chunk;
-    asked.push(JSON.parse(body));
-    const { status, text } = answers.shift();
-    response.writeHead(status).end(text);
+    asked.push({ at: Date.now(), ms: Number(request.headers['x-request-timeout']), ...JSON.parse(body) });
+    const { status, text, after, cut } = answers.shift() ?? {};
+    if (status === undefined) return;
+    response.writeHead(status, { ...(after && { 'retry-after': after }), ...(cut && { 'content-length': 100 }) });
+    if (!cut) return response.end(text);
+    response.write(text, () => response.destroy());
   });
   await new Promise((ready) => server.listen(0, '127.0.0.1', ready));
-  t.after(() => Promise.all([rm(folder, { recursive: true }), new Promise((done) => server.close(done))]));
-  const speech = new Speech({ url: `http://127.0.0.1:${server.address().port}/`, seconds: 5 });
+  t.after(() => {
+    server.closeAllConnections();
+    return Promise.all([rm(folder, { recursive: true }), new Promise((done) => server.close(done))]);
+  });
+  const speech = new Speech({ url: `http://127.0.0.1:${server.address().port}/`, seconds });
   const target = path.join(folder, 'out.wav');
-  const refusal = (code, retryable) => JSON.stringify({ error: { code, message: `it is ${code}`, retryable } });
-  const save = () => speech.save({ text: 'hello', voice: 'v' }, target, new AbortController().signal);
+  const save = (signal = new AbortController().signal) => speech.save({ text: 'hello', voice: 'v' }, target, signal);
+  return { answers, asked, save, target };
+}
 
-  answers.push({ status: 503, text: refusal('overloaded', true) }, { status: 200, text: 'RIFF' });
+const refused = (status, code, after) => ({ status, text: JSON.stringify({ error: { code, message: `it is ${code}`, retryable: true } }), after });
+
+test('speech: asked for again where nothing was spoken, within the time of all attempts', async (t) => {
+  const { answers, asked, save, target } = await proxied(t, 10);
+  answers.push(refused(503, 'busy'), { status: 502, text: '<html>' }, refused(429, 'rate_limited', '2'), { status: 200, text: 'RIFF' });
   await save();
   assert.equal(await readFile(target, 'utf8'), 'RIFF');
-  assert.deepEqual(asked[1], { provider: 'auto', text: 'hello', voice: 'v', format: 'wav' });
-  answers.push({ status: 422, text: refusal('unprocessable', false) });
-  await assert.rejects(save(), { code: 'unprocessable', message: 'it is unprocessable' });
-  answers.push(...Array.from({ length: 3 }, () => ({ status: 502, text: '<html>' })));
-  await assert.rejects(save(), { code: 'speech_failed', retryable: true });
-  assert.equal(answers.length, 0);
+  const { at, ms, ...first } = asked[0];
+  assert.deepEqual(first, { provider: 'auto', text: 'hello', voice: 'v', format: 'wav' });
+  assert.ok(asked[3].at - asked[2].at >= 1990, 'Retry-After is kept');
+  assert.ok(ms <= 10_000 && asked[3].ms <= ms - (asked[3].at - at) + 50, 'each attempt has what is left');
+});
+
+test('speech: what may have been paid for is not asked for again', async (t) => {
+  const { answers, asked, save } = await proxied(t);
+  const once = [
+    [refused(422, 'unprocessable'), 'unprocessable'],
+    [refused(504, 'upstream_timeout'), 'upstream_timeout'],
+    [refused(502, 'upstream_broken'), 'upstream_broken'],
+    [{ status: 504, text: '<html>' }, 'speech_failed'],
+    [{ status: 200, text: 'RIFF', cut: true }, 'speech_broken'],
+  ];
+  for (const [answer, code] of once) {
+    answers.push(answer);
+    await assert.rejects(save(), { name: 'Error', code });
+    assert.equal(answers.length, 0);
+  }
+  assert.equal(asked.length, once.length);
+});
+
+test('speech: it ends with its time, or with its job', async (t) => {
+  const { answers, asked, save } = await proxied(t, 2);
+  answers.push(refused(503, 'circuit_open', '60'));
+  await assert.rejects(save(), { code: 'circuit_open' }); // no time to wait so long
+  const began = Date.now();
+  await assert.rejects(save(), { code: 'speech_timeout' });
+  assert.ok(Date.now() - began < 3000);
+  answers.push(refused(503, 'busy'));
+  const stop = new AbortController();
+  const reason = new Error('stopped');
+  setTimeout(() => stop.abort(reason), 100);
+  await assert.rejects(save(stop.signal), reason);
+  assert.equal(asked.length, 3);
 });

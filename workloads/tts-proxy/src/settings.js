@@ -2,7 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 
-const DEFAULT_VOICES = new URL('./voices.json', import.meta.url);
+const BUILT_IN = JSON.parse(readFileSync(new URL('./voices.json', import.meta.url), 'utf8'));
+const FIELDS = { cosyvoice: ['id'], 'gpt-sovits': ['id', 'ref_audio_path', 'prompt_lang'] };
 
 // Name, default, least, most. Times are in milliseconds.
 const NUMBERS = {
@@ -61,6 +62,7 @@ function provider(prefix, env, read, problems) {
   return undefined;
 }
 
+/** Voices of a provider that the text lacks are the built-in ones. */
 function voicesOf(text, source, problems) {
   const bad = (why) => { problems.push(`${source}: ${why}`); return {}; };
   let voices;
@@ -69,14 +71,16 @@ function voicesOf(text, source, problems) {
   } catch {
     return bad('is no JSON');
   }
-  for (const [name, fields] of [['cosyvoice', ['id']], ['gpt-sovits', ['id', 'ref_audio_path', 'prompt_lang']]]) {
-    const list = voices?.[name];
+  if (voices === null || typeof voices !== 'object' || Array.isArray(voices)) return bad('must map providers to voices');
+  const unknown = Object.keys(voices).find((name) => !(name in FIELDS));
+  if (unknown) return bad(`${unknown}: no such provider`);
+  for (const [name, list] of Object.entries(voices)) {
     if (!Array.isArray(list) || !list.length) return bad(`${name} must be a list of voices`);
     for (const [index, voice] of list.entries()) {
-      for (const field of fields) if (typeof voice?.[field] !== 'string' || !voice[field]) bad(`${name}[${index}].${field}: missing`);
+      for (const field of FIELDS[name]) if (typeof voice?.[field] !== 'string' || !voice[field]) bad(`${name}[${index}].${field}: missing`);
     }
   }
-  return voices;
+  return { ...BUILT_IN, ...voices };
 }
 
 /** Reads everything; throws BadSettings. */
@@ -87,12 +91,13 @@ export function readSettings(env, read = (path) => readFileSync(path, 'utf8')) {
   const cosyvoice = provider('COSYVOICE', env, read, problems);
   const gptSovits = provider('GPT_SOVITS', env, read, problems);
   if (!cosyvoice && !gptSovits && !problems.length) problems.push('COSYVOICE_CLOUD_API_URL or GPT_SOVITS_CLOUD_API_URL: at least one provider is needed');
-  const source = env.VOICES_FILE || 'voices.json';
-  let voices = {};
-  try {
-    voices = voicesOf(env.VOICES_FILE ? read(env.VOICES_FILE) : readFileSync(DEFAULT_VOICES, 'utf8'), source, problems);
-  } catch (error) {
-    problems.push(`VOICES_FILE=${source}: cannot be read (${error.code})`);
+  let voices = BUILT_IN;
+  if (env.VOICES_FILE) {
+    try {
+      voices = voicesOf(read(env.VOICES_FILE), env.VOICES_FILE, problems);
+    } catch (error) {
+      problems.push(`VOICES_FILE=${env.VOICES_FILE}: cannot be read (${error.code})`);
+    }
   }
   if (settings.port === settings.adminPort) problems.push(`PORT and ADMIN_PORT are both ${settings.port}`);
   if (problems.length) throw new BadSettings(problems.join('\n'));

@@ -51,7 +51,12 @@ test('voices of one\'s own', () => {
   const from = (text) => readSettings({ ...ENV, VOICES_FILE: '/v' }, (path) => (path === '/v' ? text : read(path)));
   assert.deepEqual(from(JSON.stringify(voices)).voices, voices);
   assert.throws(() => from('{'), /\/v: is no JSON/);
-  assert.throws(() => from('{}'), /\/v: cosyvoice must be a list/);
+  assert.throws(() => from('[]'), /\/v: must map providers to voices/);
+  assert.throws(() => from('{"cosyvoice": []}'), /\/v: cosyvoice must be a list/);
+  assert.throws(() => from('{"other": [{"id": "x"}]}'), /\/v: other: no such provider/);
+  const half = from(JSON.stringify({ 'gpt-sovits': voices['gpt-sovits'] })).voices;
+  assert.deepEqual(half['gpt-sovits'], voices['gpt-sovits']);
+  assert.equal(half.cosyvoice[0].id, 'longanyang');
   delete voices['gpt-sovits'][0].ref_audio_path;
   assert.throws(() => from(JSON.stringify(voices)), /\/v: gpt-sovits\[0\]\.ref_audio_path: missing/);
   assert.throws(() => readSettings({ ...ENV, VOICES_FILE: '/none' }, read), /VOICES_FILE=\/none: cannot be read/);
