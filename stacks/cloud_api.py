@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from components.base import Scrape
@@ -31,6 +32,7 @@ from stacks.cloud_api_settings import (
 from stacks.stores import mysql, redis
 
 _TLS = "/etc/backend/tls"
+_VOICES = "/etc/tts-proxy"
 _KEYS = {
     COSYVOICE_KEY: "COSYVOICE_CLOUD_API_KEY_FILE",
     GPT_SOVITS_KEY: "GPT_SOVITS_CLOUD_API_KEY_FILE",
@@ -64,6 +66,7 @@ def compose(system: Assembly, settings: CloudApiSettings) -> dict[str, object]:
     page = place.upstream("frontend", 5173)
     after = [_speak(place, speech), _edit(place, backend, after=stores), _show(place, page)]
     hot_reload = settings.frontend.mode == "development"
+    speaking = Duration(f"{settings.tts_proxy.timeout.whole_seconds + 5}s")
     upload = f"{settings.backend.max_upload.bytes // 2**20}m"
     system.door(
         settings.nginx,
@@ -86,9 +89,7 @@ def compose(system: Assembly, settings: CloudApiSettings) -> dict[str, object]:
             Site(
                 name="tts-proxy",
                 port=8001,
-                routes=(
-                    Route(path="/", to=Proxy(upstream="tts-proxy", timeout=Duration("2m"), buffering=False)),
-                ),
+                routes=(Route(path="/", to=Proxy(upstream="tts-proxy", timeout=speaking, buffering=False)),),
                 headers=(),
             )
         ],
@@ -115,6 +116,12 @@ def _speak(place: _Place, handover: Handover) -> Dependency:
                 "GPT_SOVITS_CLOUD_API_URL": f"{_ASIDE}/gpt-sovits/v1",
             }
             after.append(Healthy(_stand_in(place, apis)))
+    config: list[ConfigFiles] = []
+    if proxy.voices:
+        voices = json.dumps(proxy.voices_file(), indent=2, ensure_ascii=False) + "\n"
+        config.append(ConfigFiles(target=_VOICES, files=(ConfigFile(name="voices.json", text=voices),)))
+        urls["VOICES_FILE"] = f"{_VOICES}/voices.json"
+    milliseconds = str(int(proxy.timeout.seconds * 1000))
     return Healthy(
         place.system.service(
             "tts-proxy",
@@ -126,13 +133,18 @@ def _speak(place: _Place, handover: Handover) -> Dependency:
             | {
                 "PORT": "8001",
                 "ADMIN_PORT": "8051",
-                "TIMEOUT_MS": str(int(proxy.timeout.seconds * 1000)),
+                "TIMEOUT_MS": milliseconds,
+                "MAX_TIMEOUT_MS": milliseconds,
+                # Nobody is left to see that it drains: it has left the edge before.
+                "DRAIN_MS": "0",
+                "STOP_GRACE_MS": milliseconds,
             },
+            config=config,
             secrets=_keys(place.settings),
             limits=Limits(cpus=proxy.cpus, memory=proxy.memory),
             rollout=StartFirst(replicas=proxy.replicas),
             scrape=Scrape(port=8051),
-            stop_grace=Duration("40s"),
+            stop_grace=Duration(f"{proxy.timeout.whole_seconds + 10}s"),
             after=after,
             handover=handover,
         )
@@ -174,6 +186,8 @@ def _edit(place: _Place, handover: Handover, *, after: list[Dependency]) -> Depe
                 "MYSQL_CA_FILE": f"{_TLS}/{AUTHORITY}",
                 "REDIS_URL": "redis://redis:6379",
                 "TTS_PROXY_URL": "http://nginx:8001",
+                # All attempts of one speech: two that take their time, or more that are refused at once.
+                "TTS_TIMEOUT": str(2 * place.settings.tts_proxy.timeout.whole_seconds),
                 "UPLOAD_MAX_BYTES": str(backend.max_upload.bytes),
             },
             config=[ConfigFiles(target=_TLS, files=(authority,))],

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from components.spec import Spec, default_tag
 from components.stores.sizes import Size
@@ -53,7 +53,9 @@ class Clouds(Spec):
     @classmethod
     def _one_speaks(cls, gpt_sovits: str | None, info: ValidationInfo) -> str | None:
         if gpt_sovits is None and "cosyvoice" in info.data and info.data["cosyvoice"] is None:
-            raise ValueError("nor is cosyvoice set; allowed: the address of one, or of both")
+            raise ValueError(
+                "neither cosyvoice nor gpt_sovits is set; allowed: the address of one, or of both"
+            )
         return gpt_sovits
 
 
@@ -78,7 +80,7 @@ class FrontendService(ServiceSettings):
     @classmethod
     def _one_reloads(cls, replicas: int, info: ValidationInfo) -> int:
         if info.data.get("mode") == "development" and replicas > 1:
-            raise ValueError("too many in mode development; allowed: 1, each would reload on its own")
+            raise ValueError(f"{replicas} replicas in development; allowed: 1, each would reload on its own")
         return replicas
 
 
@@ -91,13 +93,75 @@ class BackendService(ServiceSettings):
     max_upload: Size = Size("100MiB")
 
 
+Word = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Voice(Spec):
+    """What users choose by its id."""
+
+    id: Annotated[str, Field(min_length=1, max_length=100)]
+    name: Word | None = None
+    """Unset: the id."""
+    languages: Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")], ...], Field(min_length=1)]
+    """Such as `zh`, `en`, `yue`."""
+
+    def entry(self) -> dict[str, Any]:
+        """As tts-proxy reads it."""
+        return self.model_dump(exclude={"provider"}, mode="json") | {"name": self.name or self.id}
+
+
+class CosyVoiceVoice(Voice):
+    """A voice of CosyVoice's model."""
+
+    provider: Literal["cosyvoice"]
+
+
+class GptSovitsVoice(Voice):
+    """A reference recording on the GPT-SoVITS server, which it imitates."""
+
+    provider: Literal["gpt-sovits"]
+    ref_audio_path: Word
+    """On that server: 3 to 10 seconds of speech."""
+    prompt_lang: Literal["zh", "en", "ja", "ko", "yue"]
+    """The recording's language."""
+    prompt_text: Annotated[str, Field(max_length=1000)] = ""
+    """What is said in it."""
+
+
+AnyVoice = Annotated[CosyVoiceVoice | GptSovitsVoice, Field(discriminator="provider")]
+
+
 class TtsProxyService(ServiceSettings):
     """One API over the speech clouds."""
 
     replicas: Annotated[int, Field(ge=1, le=20)] = 1
     memory: Memory = Memory("256MiB")
     timeout: Duration = Duration("30s")
-    """For one synthesis, retries included."""
+    """For one synthesis, retries included; so long may a replica that is replaced go on speaking, too."""
+    voices: tuple[AnyVoice, ...] = ()
+    """Those that users may choose. Unset: two of CosyVoice's own; GPT-SoVITS has none of its own."""
+
+    @field_validator("timeout")
+    @classmethod
+    def _is_a_wait(cls, timeout: Duration) -> Duration:
+        if not 1 <= timeout.seconds <= 300:
+            raise ValueError("allowed: from 1s to 5m")
+        return timeout
+
+    @field_validator("voices")
+    @classmethod
+    def _differ(cls, voices: tuple[AnyVoice, ...]) -> tuple[AnyVoice, ...]:
+        names = [(voice.provider, voice.id) for voice in voices]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{twice[0][1]!r} of {twice[0][0]} is given twice; allowed: each id once")
+        return voices
+
+    def voices_file(self) -> dict[str, list[dict[str, Any]]]:
+        """What tts-proxy reads: the voices of each provider that has any."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for voice in self.voices:
+            found.setdefault(voice.provider, []).append(voice.entry())
+        return found
 
 
 class AudioDatabase(MysqlService):
@@ -118,6 +182,18 @@ class CloudApiSettings(SystemSettings):
     tts_proxy: TtsProxyService = TtsProxyService()
     mysql: AudioDatabase = AudioDatabase()
     redis: RedisService = RedisService()
+
+    @field_validator("tts_proxy")
+    @classmethod
+    def _has_voices(cls, tts_proxy: TtsProxyService, info: ValidationInfo) -> TtsProxyService:
+        cloned = any(isinstance(voice, GptSovitsVoice) for voice in tts_proxy.voices)
+        apis = info.data.get("apis")
+        if isinstance(apis, Clouds) and apis.gpt_sovits and not cloned:
+            raise ValueError(
+                "apis.gpt_sovits is set, but no voice of gpt-sovits; allowed: at least one in voices, as it "
+                "imitates a recording on its server (provider, id, languages, ref_audio_path, prompt_lang)"
+            )
+        return tts_proxy
 
     def api_keys(self) -> Iterator[SecretRequest]:
         """The keys of the speech APIs in use."""
