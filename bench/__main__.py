@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from bench import gateway, scale
+from bench import gateway, rolling, scale
 from bench.result import Result, markdown
 
 MEASUREMENTS: Final[dict[str, Callable[[], list[Result]]]] = {
@@ -15,6 +15,8 @@ MEASUREMENTS: Final[dict[str, Callable[[], list[Result]]]] = {
     "up": gateway.up,
     "memory": scale.memory,
     "scale": scale.preview,
+    "rolling": rolling.handover,
+    "edge": rolling.throughput,
 }
 
 
