@@ -48,23 +48,28 @@ def plan(name: str, exported: Mapping[str, Any], engine: Engine, *, accepted: Se
     replaced: list[str] = []
     paused: list[str] = []
     said: list[str] = []
+    failed: list[str] = []
     for container, found in seen:
         remedy = remedy_for(found, stays=container.stays, starts=container.starts)
         if remedy is None:
             continue
-        said.append(f"{container.service} ({', '.join(found.problems)}) is {remedy}")
+        about = failed if remedy == RUN_AGAIN else said
+        about.append(f"{container.service} ({', '.join(found.problems)}) is {remedy}")
         refresh = refresh or remedy == MADE_AGAIN
-        if remedy in (REPLACED, RESUMED_AND_REPLACED):
+        if remedy in (REPLACED, RUN_AGAIN, RESUMED_AND_REPLACED):
             replaced += ["--replace", container.urn]
         if remedy in (RESUMED, RESUMED_AND_REPLACED):
             paused.append(container.id)
     if said:
         say(f"changed behind our back: {'; '.join(said)}")
+    if failed:
+        say(f"failed the last time: {'; '.join(failed)}")
     return Plan(flags=(*(["--refresh"] if refresh else []), *replaced), paused=tuple(paused))
 
 
 MADE_AGAIN = "made again"
 REPLACED = "replaced"
+RUN_AGAIN = "run again"  # a job that failed; the engine would only remember its failure
 RESUMED = "resumed"
 RESUMED_AND_REPLACED = "resumed and replaced"  # a paused process cannot be stopped in order
 
@@ -75,8 +80,10 @@ def remedy_for(found: observed.Observed, *, stays: bool, starts: bool) -> str | 
         return None
     if found.state == "missing":
         return MADE_AGAIN
-    if not (stays and starts):
+    if not starts:
         return None
+    if not stays:
+        return RUN_AGAIN if found.state.startswith("exited") else None
     if found.state == "paused":
         return RESUMED if {*found.problems} <= {"paused", "starting"} else RESUMED_AND_REPLACED
     if found.state == "running":

@@ -198,3 +198,20 @@ def test_networks_and_volumes_of_ours_are_taken_over(monkeypatch: pytest.MonkeyP
 
 def test_nothing_interrupted_is_nothing_to_heal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert healed(monkeypatch, Fake(), interrupted()) == []
+
+
+@pytest.mark.parametrize(
+    ("code", "flags"), [(0, ()), (1, ("--replace", "urn::guard")), (137, ("--replace", "urn::guard"))]
+)
+def test_a_job_that_failed_runs_again(
+    code: int, flags: tuple[str, ...], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = state("exited")
+    ended["State"] |= {"ExitCode": code, "Health": None}
+    job = {"name": "guard", "mustRun": False, "labels": [{"label": "berth.service", "value": "postgres"}]}
+    found = {
+        "deployment": {"resources": [{"type": CONTAINER, "urn": "urn::guard", "id": "guard", "outputs": job}]}
+    }
+    assert plan("dev", found, engine(monkeypatch, Fake({"guard": ended}))) == Plan(flags=flags)
+    said = capsys.readouterr().err
+    assert ("failed the last time: postgres" in said) == bool(flags) and "behind our back" not in said
