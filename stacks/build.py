@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pulumi
 
@@ -14,13 +12,7 @@ from components.host_spec import EcsHost
 from stacks.assembly import Assembly, Surroundings
 from stacks.problems import SettingsError
 from stacks.settings import REGISTRY_PASSWORD, Settings
-
-# By the names of stacks.settings.SYSTEMS: the module whose `compose` adds the parts. A run loads its own.
-SYSTEMS: Final[Mapping[str, str]] = {
-    "celery": "stacks.celery",
-    "cloud-api": "stacks.cloud_api",
-    "gateway": "stacks.gateway",
-}
+from stacks.systems import SYSTEMS
 
 
 def build(settings: Settings, *, project: Path) -> dict[str, object]:
@@ -47,6 +39,6 @@ def build(settings: Settings, *, project: Path) -> dict[str, object]:
 
 def _system(name: str, settings: object, around: Surroundings) -> Any:
     try:
-        return import_module(SYSTEMS[name]).compose(Assembly(name, around), settings)
+        return SYSTEMS[name].load_compose()(Assembly(name, around), settings)
     except SettingsError as error:
         raise pulumi.RunError(str(error)) from None

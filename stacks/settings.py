@@ -15,24 +15,15 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
 from components.host_spec import AnyHostSpec, EcsHost, LocalHost
 from components.spec import Spec
 from stacks import secrets
-from stacks.celery_settings import CelerySettings
 from stacks.claims import SubnetClaim, closed_ports, port_clashes, subnet_clashes
-from stacks.cloud_api_settings import CloudApiSettings
-from stacks.gateway_settings import GatewaySettings
 from stacks.image_settings import ImagesSettings
 from stacks.problems import Problem, SettingsError, any_within, read
 from stacks.secrets import SecretRequest
 from stacks.system import SystemSettings
+from stacks.systems import SYSTEMS
 
 NAMESPACE: Final = "berth:"
 REGISTRY_PASSWORD: Final = SecretRequest("registry_password", "the password of berth:images.login", 1)
-
-SYSTEMS: Final[Mapping[str, Any]] = {
-    "celery": CelerySettings,
-    "cloud-api": CloudApiSettings,
-    "gateway": GatewaySettings,
-}
-"""What `berth:systems` may name, with the SystemSettings of each: `berth:<name>` holds them, all optional."""
 
 
 def _truth(value: object) -> bool:
@@ -114,14 +105,24 @@ class StackSettings(Spec):
             yield SubnetClaim(f"{NAMESPACE}host.vpc_cidr", self.host.vpc_cidr)
 
 
-def with_systems(systems: Mapping[str, Any]) -> type[StackSettings]:
-    """The settings of a stack that may choose from `systems`."""
+def with_systems(systems: Mapping[str, Any], names: Iterable[str] = ()) -> type[StackSettings]:
+    """The settings of a stack that may choose from `systems`, by their names.
+
+    names: further ones that it may choose, and does not speak of.
+    """
     fields: Any = {name: (settings, Field({}, validate_default=True)) for name, settings in systems.items()}
-    fields["systems"] = Annotated[tuple[Literal[tuple(systems)], ...], Field(min_length=1)]  # type: ignore[misc]
+    allowed = tuple(dict.fromkeys([*names, *systems]))
+    fields["systems"] = Annotated[tuple[Literal[allowed], ...], Field(min_length=1)]  # type: ignore[valid-type]
     return create_model(StackSettings.__name__, __base__=StackSettings, __module__=__name__, **fields)
 
 
-_MODEL: Final = with_systems(SYSTEMS)
+def _model(raw: Mapping[str, Any]) -> type[StackSettings]:
+    """For a stack file that says this. The systems that it does not speak of are not loaded."""
+    chosen = raw.get("systems")
+    named = {*raw, *(str(name) for name in (chosen if isinstance(chosen, list) else ()))}
+    return with_systems(
+        {name: system.load_settings() for name, system in SYSTEMS.items() if name in named}, SYSTEMS
+    )
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def load(
     secret_keys: Collection[str] = (),
     *,
     stack: str,
-    model: type[StackSettings] = _MODEL,
+    model: type[StackSettings] | None = None,
     certificates: bool = True,
 ) -> Settings:
     """Read the configuration as the engine hands it over: `namespace:key` to text, objects as JSON.
@@ -149,7 +150,7 @@ def load(
     problems: list[Problem] = []
     raw = _decoded(config, problems)
     given = _secrets(raw.pop("secrets", {}), secret_keys, problems)
-    reading = read(NAMESPACE, raw, model.model_validate)
+    reading = read(NAMESPACE, raw, (model or _model(raw)).model_validate)
     problems += reading.problems
     found: StackSettings | None = reading.found
     if found is not None:
@@ -170,7 +171,7 @@ def missing_secrets(config: Mapping[str, str]) -> list[SecretRequest]:
     ignored: list[Problem] = []
     raw = _decoded(config, ignored)
     given = raw.pop("secrets", {})
-    reading = read(NAMESPACE, raw, _MODEL.model_validate)
+    reading = read(NAMESPACE, raw, _model(raw).model_validate)
     if reading.found is None or not isinstance(given, dict):
         return []
     return secrets.missing(reading.found.secret_requests(reading.dropped), given)
@@ -178,7 +179,8 @@ def missing_secrets(config: Mapping[str, str]) -> list[SecretRequest]:
 
 def json_schema() -> dict[str, Any]:
     """JSON Schema of a stack file, for editors."""
-    settings = _MODEL.model_json_schema(ref_template="#/$defs/{model}")
+    model = with_systems({name: system.load_settings() for name, system in SYSTEMS.items()})
+    settings = model.model_json_schema(ref_template="#/$defs/{model}")
     definitions = settings.pop("$defs")
     properties = {f"{NAMESPACE}{name}": schema for name, schema in settings["properties"].items()}
     properties[f"{NAMESPACE}secrets"] = {
