@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import tempfile
 from pathlib import Path
@@ -11,6 +12,7 @@ from ops import places
 from ops.errors import UserError
 from ops.hold import hold
 from ops.progress import say
+from ops.recorded import Door
 from stacks.certificates import Authority
 
 
@@ -41,6 +43,24 @@ def ensure() -> Authority:
             _write(certificate(), made.certificate, mode=0o644)
             say(f"made a certificate authority; browsers that trust {certificate()} do not warn")
         return Authority(certificate().read_text(), _key().read_text())
+
+
+def curl(door: Door, stack: str) -> str:
+    """A command that asks the door, and trusts whoever signed its certificate."""
+    words = ["curl"]
+    if door.authority is not None:
+        words += ["--cacert", str(_file_of(door.authority, f"{stack}-{door.system}"))]
+    return shlex.join([*words, f"{door.url}/health"])
+
+
+def _file_of(authority: str, name: str) -> Path:
+    """A file with this authority: the machine's own, or one under this name."""
+    own = certificate()
+    if own.exists() and own.read_text() == authority:
+        return own
+    copy = places.data() / "authorities" / f"{name}.pem"
+    _write(copy, authority, mode=0o644)
+    return copy
 
 
 def _write(path: Path, text: str, *, mode: int) -> None:

@@ -86,6 +86,7 @@ def up(
     """
     import time
 
+    from ops import authority, recorded
     from ops import status as report
     from ops.stack import open_stack
 
@@ -115,7 +116,7 @@ def up(
         sys.stdout.write(f"{system} is up and answers: {url}\n")
     say(
         f"({seconds:.0f} s)  next: ./berth status -s {stack}"
-        + "".join(f"   curl {url}/health" for url in urls.values())
+        + "".join(f"   {authority.curl(door, stack)}" for door in recorded.doors(exported))
     )
 
 
@@ -139,7 +140,13 @@ def destroy(
 
 
 @app.command()
-def status(stack: StackName = DEV, json_: Json = False) -> None:
+def status(
+    stack: StackName = DEV,
+    json_: Json = False,
+    all_: Annotated[
+        bool, typer.Option("--all", "-a", help="Also one-shot jobs that are done, and containers' names.")
+    ] = False,
+) -> None:
     """Compare what the stack says with what the engine runs and what its addresses answer.
 
     Exits 0 only when every container is there, healthy and on its networks, and every address answers.
@@ -151,7 +158,7 @@ def status(stack: StackName = DEV, json_: Json = False) -> None:
     if json_:
         _document(report.document(found))
     else:
-        report.show(found)
+        report.show(found, everything=all_)
     raise typer.Exit(found.exit_code)
 
 

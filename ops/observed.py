@@ -15,10 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Observed:
-    """A container and how it really is. uptime in seconds. problems: in words; none when all is well."""
+    """A container and how it really is. uptime in seconds. problems: in words; none when all is well.
+
+    stays: it runs until told to stop, unlike a one-shot job, whose state is `done` once it succeeded.
+    """
 
     service: str
     container: str
+    stays: bool
     state: str
     health: str
     image: str
@@ -37,6 +41,7 @@ def observe(container: Recorded, attributes: Mapping[str, Any] | None, *, now: d
         return Observed(
             service=container.service,
             container=container.name,
+            stays=container.stays,
             state="missing",
             health="-",
             image=container.image,
@@ -46,7 +51,8 @@ def observe(container: Recorded, attributes: Mapping[str, Any] | None, *, now: d
         )
     state = attributes["State"]
     status = state["Status"]
-    shown = f"exited ({state.get('ExitCode')})" if status == "exited" else status
+    done = status == "exited" and state.get("ExitCode") == 0 and not container.stays
+    shown = "done" if done else f"exited ({state.get('ExitCode')})" if status == "exited" else status
     health = (state.get("Health") or {}).get("Status") or "-"
     running = status == "running"
     # What is paused goes on as it was: what else is wrong with it must be known, too.
@@ -57,13 +63,14 @@ def observe(container: Recorded, attributes: Mapping[str, Any] | None, *, now: d
             problems.append(shown)
         if there and health not in ("-", "healthy"):
             problems.append(health)
-    elif container.starts and not running and not (status == "exited" and state.get("ExitCode") == 0):
+    elif container.starts and not running and not done:
         problems.append(shown)
     if there:
         problems += _off_networks(container, attributes)
     return Observed(
         service=container.service,
         container=container.name,
+        stays=container.stays,
         state=shown,
         health=health,
         image=str((attributes.get("Config") or {}).get("Image") or container.image),

@@ -106,19 +106,22 @@ def document(report: Report) -> dict[str, Any]:
     }
 
 
-def show(report: Report) -> None:
-    """The report for a person."""
+def show(report: Report, *, everything: bool = False) -> None:
+    """The report for a person. everything: also each job that is done, and the containers' names."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in ("", "service", "state", "health", "uptime", "ports", "image"):
+    names = ("container",) if everything else ()
+    for column in ("", "service", *names, "state", "health", "uptime", "ports", "image"):
         table.add_column(column, overflow="fold")
-    for seen in report.containers:
+    done = [] if everything else [seen for seen in report.containers if seen.state == "done"]
+    for seen in (seen for seen in report.containers if seen not in done):
         table.add_row(
             "ok" if seen.ok else "BAD",
             seen.service,
+            *((seen.container,) if everything else ()),
             seen.state,
             seen.health,
             _duration(seen.uptime),
@@ -127,6 +130,8 @@ def show(report: Report) -> None:
         )
     # Without a terminal rich assumes 80 columns and folds what a log could show whole.
     Console(width=None if sys.stdout.isatty() else 160).print(table)
+    if done:
+        sys.stdout.write(f"ok  {len(done)} one-shot jobs are done (--all lists them)\n")
     for answer in report.answers:
         sys.stdout.write(f"{'ok ' if answer.ok else 'BAD'} {answer.url}\n")
     if report.problems:

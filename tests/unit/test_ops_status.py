@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from ops import authority
 from ops.checks import skips
 from ops.observed import observe
-from ops.recorded import Membership, Recorded, containers, data_volumes, doors, unmade
-from ops.repair import MADE_AGAIN, REPLACED, RESUMED, RESUMED_AND_REPLACED, remedy_for
-from ops.status import Report
+from ops.recorded import Door, Membership, Recorded, containers, data_volumes, doors, unmade
+from ops.repair import MADE_AGAIN, REPLACED, RESUMED, RESUMED_AND_REPLACED, RUN_AGAIN, remedy_for
+from ops.status import Report, show
 
 NOW = datetime(2026, 1, 2, 3, 4, 15, tzinfo=UTC)
 WEB = Recorded(id="1", name="web-1", service="web", image="app:1", stays=True, starts=True)
@@ -41,7 +42,7 @@ def inspected(status: str, *, health: str | None = None, code: int = 0) -> dict[
         (WEB, inspected("exited", code=137), "exited (137)", False),
         (WEB, inspected("restarting"), "restarting", False),
         (WEB, None, "missing", False),
-        (JOB, inspected("exited"), "exited (0)", True),
+        (JOB, inspected("exited"), "done", True),
         (JOB, inspected("exited", code=1), "exited (1)", False),
         (CARRIER, inspected("created"), "created", True),
         (CARRIER, None, "missing", False),
@@ -116,8 +117,9 @@ def test_a_paused_container_off_its_network_needs_both() -> None:
     assert remedy_for(found, stays=True, starts=True) == RESUMED_AND_REPLACED
 
 
-def test_a_failed_job_is_not_run_again_by_itself() -> None:
-    assert remedy_for(observe(JOB, inspected("exited", code=1), now=NOW), stays=False, starts=True) is None
+def test_a_failed_job_is_run_again() -> None:
+    failed = observe(JOB, inspected("exited", code=1), now=NOW)
+    assert remedy_for(failed, stays=False, starts=True) == RUN_AGAIN
 
 
 def test_data_volumes_and_how_they_are_made_by_hand() -> None:
@@ -150,6 +152,32 @@ def test_an_up_that_ended_early_is_not_as_it_should_be() -> None:
     assert unmade({"deployment": {"resources": [stack, made]}}) == []
     report = Report(name="dev", containers=(), answers=(), unmade=("web (web-1): not made yet",))
     assert report.exit_code == 1
+
+
+def test_jobs_that_are_done_are_told_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    web = observe(WEB, inspected("running", health="healthy"), now=NOW)
+    done = observe(JOB, inspected("exited"), now=NOW)
+    failed = observe(replace(JOB, service="broken"), inspected("exited", code=1), now=NOW)
+    report = Report(name="dev", containers=(web, done, done, failed), answers=())
+    show(report)
+    shown = capsys.readouterr().out
+    assert "job" not in shown.partition("2 one-shot jobs are done (--all lists them)")[0]
+    assert "exited (1)" in shown and "broken" in shown and "exited (0)" not in shown
+    show(report, everything=True)
+    shown = capsys.readouterr().out
+    assert shown.count("job-1") == 3 and shown.count(" done ") == 2 and "one-shot" not in shown
+
+
+def test_the_hint_trusts_who_signed_the_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    plain = Door(system="gateway", url="http://127.0.0.1:8010", paths=())
+    assert authority.curl(plain, "dev") == "curl http://127.0.0.1:8010/health"
+    own = authority.ensure().certificate
+    ours = replace(plain, url="https://127.0.0.1", authority=own)
+    assert authority.curl(ours, "dev") == f"curl --cacert {authority.certificate()} https://127.0.0.1/health"
+    words = authority.curl(replace(ours, authority="another\n"), "dev").split()
+    assert Path(words[2]).read_text() == "another\n" and Path(words[2]).name == "dev-gateway.pem"
 
 
 def test_skips_are_found(tmp_path: Path) -> None:
