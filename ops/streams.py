@@ -7,7 +7,6 @@ import socket
 import struct
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 _HEADER = struct.Struct(">BxxxL")  # which stream, and how many bytes follow
-_KEPT_LINES = 12
+_KEPT = 2000  # bytes of what a script says, for its error
 _TOOL = re.compile(r"^\w+: error: ", re.MULTILINE)
 _STOP = 30.0  # seconds that a script whose input was cut may take to end
 
@@ -70,13 +69,13 @@ def run(
 
     writer = threading.Thread(target=write, daemon=True)
     writer.start()
-    said: deque[bytes] = deque(maxlen=_KEPT_LINES)
+    said = b""
     try:
         while len(header := reader.read(_HEADER.size)) == _HEADER.size:
             kind, size = _HEADER.unpack(header)
             data = reader.read(size)
             if kind != 1:
-                said.extend(data.splitlines())
+                said = (said + data)[-_KEPT:]
             elif sink is not None:
                 sink(data)
     except BaseException:
@@ -89,7 +88,7 @@ def run(
     if failed:
         raise failed[0]
     if code != 0:
-        text = _TOOL.sub("", b"\n".join(said).decode(errors="replace").strip())
+        text = _TOOL.sub("", said.decode(errors="replace").strip())
         raise ScriptError(text or (f"exit status {code}" if code is not None else "its connection broke"))
 
 

@@ -220,6 +220,8 @@ def _stores(
         data=system.data("postgres_data", settings.data.storage("data/postgres")),
         address=addresses["postgres"],
         after=after,
+        backup=settings.backup,
+        backups=system.data("backups", settings.data.storage("backups")),
     )
     broker = redis(
         system,

@@ -13,6 +13,7 @@ from components.spec import Spec
 from components.stores.sizes import Size
 from components.stores.tuning import Eviction
 from components.units import Address, Cidr, Cpus, Duration, Memory, ObjectName
+from stacks.backup_settings import NightlyDump
 from stacks.claims import PortClaim, SubnetClaim
 from stacks.data_settings import Data, DirectoryData
 from stacks.edge_settings import EdgeService
@@ -147,6 +148,8 @@ class CelerySettings(SystemSettings):
     beat: BeatService = BeatService()
     postgres: PostgresService = PostgresService()
     redis: Broker = Broker()
+    backup: NightlyDump | None = NightlyDump()
+    """Of the database, into `{root}/backups`; null: none."""
 
     def port_claims(self) -> Iterator[PortClaim]:
         return self.nginx.port_claims("berth:celery.nginx")

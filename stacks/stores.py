@@ -11,11 +11,14 @@ from components.containers.service import Dependency, Healthy
 from components.containers.volume import VolumeSpec
 from components.units import Address, Memory
 from stacks.assembly import Assembly
+from stacks.backup_settings import NightlyDump
 from stacks.secrets import CertificateRequest, SecretRequest
 from stacks.store_settings import MysqlService, PostgresService, RedisService
 
 if TYPE_CHECKING:
+    from components.containers.image import Image
     from components.stores.mysql import Mysql
+    from components.stores.postgres import Postgres
 
 
 def redis(
@@ -62,8 +65,10 @@ def postgres(
     data: VolumeSpec | None = None,
     address: Address | None = None,
     after: Sequence[Dependency] = (),
+    backup: NightlyDump | None = None,
+    backups: VolumeSpec | None = None,
 ) -> Healthy:
-    """PostgreSQL as `postgres`. database: also the name of its owner."""
+    """PostgreSQL as `postgres`. database: also the name of its owner. backups: where dumps go, if any do."""
     from components.stores.postgres import Postgres
     from components.stores.postgres_settings import PostgresSpec
 
@@ -87,7 +92,21 @@ def postgres(
         after=after,
         opts=system.child(),
     )
+    if backup:
+        _dump(
+            system, backup, made, backups or system.data("backups"), system.image("postgres", settings.image)
+        )
     return Healthy(system.store("postgres", made).service)
+
+
+def _dump(system: Assembly, settings: NightlyDump, of: Postgres, backups: VolumeSpec, image: Image) -> None:
+    """The nightly dump as `dump`."""
+    from components.care.dump import Dump, DumpSpec
+
+    spec = DumpSpec(identity=system.identity("dump"), alias="dump", **settings.model_dump())
+    volume = system.volume("dump", "backups", backups)
+    made = Dump(f"{system.name}-dump", spec, of=of, backups=volume, image=image, opts=system.child())
+    system.add("dump", made.service, None)
 
 
 def mysql(

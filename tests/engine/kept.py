@@ -27,7 +27,11 @@ class KeptBench(Workbench):
     """Its system has the bench's name, and so have all objects on the engine."""
 
     def __init__(self, folder: Path, client: docker.DockerClient, images: dict[str, str]) -> None:
-        self.wanted: dict[str, Any] = {"images": images, "secrets": dict(SECRETS)}
+        self.wanted: dict[str, Any] = {
+            "images": images,
+            "secrets": dict(SECRETS),
+            "backup": {"time_zone": "UTC"},
+        }
         super().__init__(folder, f"day-two-{secrets.token_hex(3)}")
         self.client = client
         (self.root / "__main__.py").write_text(PROGRAM)

@@ -12,6 +12,7 @@ from components.containers.image import EngineImage, Image
 from components.host import Host
 from components.host_spec import LocalHost
 from stacks.assembly import Assembly, Surroundings
+from stacks.backup_settings import NightlyDump
 from stacks.image_settings import ImagesSettings
 from stacks.secrets import CertificateRequest, SecretRequest
 from stacks.store_settings import MysqlService, PostgresService
@@ -41,6 +42,7 @@ def build(wanted: Mapping[str, Any]) -> None:
         database="things",
         password=secret("password"),
         certificate=certificate,
+        backup=NightlyDump(**wanted["backup"]),
     )
     mysql(
         system,

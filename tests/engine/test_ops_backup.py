@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import io
+import tarfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import docker
 import pytest
 
+from components.stores.postgres_files import DATA
 from tests.engine.kept import KeptBench
+from tests.engine.workbench import wait_for
 
 pytestmark = [pytest.mark.engine, pytest.mark.docker]
 
@@ -114,8 +119,56 @@ def test_a_failed_dump_leaves_no_file(bench: KeptBench, tmp_path: Path) -> None:
         server.unpause()
 
 
+def test_the_nightly_dump_is_whole_and_its_failures_are_loud(bench: KeptBench, tmp_path: Path) -> None:
+    fill(bench, "postgres")
+    before = words(bench, "postgres")
+    soon = datetime.now(UTC) + timedelta(seconds=100)
+    bench.write(backup={"time_zone": "UTC", "hour": soon.hour, "minute": soon.minute})
+    bench.ok("up")
+    # It made one when it first came: there was none.
+    (first,) = dumps_of(bench)
+    two = wait_for(
+        lambda: len(dumps_of(bench)) == 2 and dumps_of(bench), what="the dump of the hour", seconds=180
+    )
+    newest = max(two)
+    assert newest > first and newest[-len("HHMMSSZ.dump") :].startswith(soon.strftime("%H%M"))
+    # What it made, restore takes.
+    data = tmp_path / newest
+    archive, _ = bench.container("dump").get_archive(f"{DATA}/{newest}")
+    with tarfile.open(fileobj=io.BytesIO(b"".join(archive))) as found:
+        data.write_bytes(found.extractfile(newest).read())  # type: ignore[union-attr]
+    bench.sql("postgres", "DROP TABLE made")
+    bench.ok("restore", "postgres", str(data), "--yes")
+    assert words(bench, "postgres") == before
+    container = bench.container("dump")
+    shown = repr(container.attrs) + container.logs().decode() + repr(container.top())
+    assert not any(secret in shown for secret in bench.wanted["secrets"].values())
+    # Nobody answers: it says so, and keeps what it has.
+    bench.container("dump").exec_run(["sh", "-c", f"touch -d '2 days ago' {DATA}/*.dump"])
+    server = bench.container("postgres")
+    server.stop()
+    try:
+        container.restart(timeout=1)
+        said = wait_for(
+            lambda: "FAILED: no dump was made" in container.logs().decode() and container.logs().decode(),
+            what="the failure",
+        )
+        assert "could not translate host name" in said or "Connection refused" in said
+        code, why = container.exec_run(["sh", "/etc/dump/health.sh"])
+        assert code == 1 and b"FAILED" in why
+        assert dumps_of(bench) == two
+    finally:
+        server.start()
+
+
+def dumps_of(bench: KeptBench) -> list[str]:
+    """The files of the nightly dump, which has no half one among them."""
+    names = bench.container("dump").exec_run(["ls", "-A", DATA])[1].decode().split()
+    return sorted(name for name in names if name.endswith(".dump"))
+
+
 def test_logs_are_told_by_service(bench: KeptBench) -> None:
-    both = bench.ok("logs", "--tail", "3").splitlines()
+    both = bench.ok("logs", "postgres", "mysql", "--tail", "3").splitlines()
     assert {line.partition(" | ")[0].strip() for line in both} == {"postgres", "mysql"} and len(both) == 6
     assert "database system is ready" in bench.ok("logs", "postgres", "--since", "1h")
-    assert "name one of: postgres, mysql" in bench.fails("logs", "nginx")
+    assert "name one of: dump, postgres, mysql" in bench.fails("logs", "nginx")

@@ -35,7 +35,7 @@ ADDRESSES = {
     "celery-redis-server-1": "172.20.0.40",
 }
 # Of the official images, and of our own.
-USERS = {"postgres": "70:70", "redis": "999:1000", "nginx": "101:101"}
+USERS = {"postgres": "70:70", "dump": "70:70", "redis": "999:1000", "nginx": "101:101"}
 
 
 @cache
@@ -141,6 +141,7 @@ def test_data_is_protected_and_retained_in_the_folders_of_the_document() -> None
     assert devices == {
         "celery-postgres-data-local": "/opt/taifish/data/postgres",
         "celery-redis-data-local": "/opt/taifish/data/redis",
+        "celery-backups-local": "/opt/taifish/backups",
         **{
             f"celery-app-{folder}-local": f"/opt/taifish/data/app/{folder}"
             for folder in ("logs", "uploads", "exports", "backups")
