@@ -79,17 +79,7 @@ def compose(system: Assembly, settings: CelerySettings) -> dict[str, object]:
         secrets=_SECRETS,
         after=stores,
     )
-    data = [
-        VolumeMount(
-            volume=system.volume(
-                "app",
-                f"app-{folder}",
-                system.data(f"app_{folder}", settings.data.storage(f"data/app/{folder}")),
-            ),
-            target=f"{_DATA}/{folder}",
-        )
-        for folder in _FOLDERS
-    ]
+    data = [_data(system, settings, folder) for folder in _FOLDERS]
     app = settings.app
     upstream = system.upstream(
         UpstreamSpec(name="app", port=5000, keepalive=32, drain=settings.nginx.drain, pause=app.pause),

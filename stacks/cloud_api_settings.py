@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
+from components.containers.host_paths import host_danger
 from components.spec import Spec, default_tag
 from components.stores.sizes import Size
 from components.units import Cidr, Cpus, Duration, HttpUrl, Memory, ObjectName
 from stacks.claims import PortClaim, SubnetClaim
-from stacks.edge_settings import EdgeService
+from stacks.edge_settings import PROJECT, EdgeService
 from stacks.image_settings import ImageChoice
 from stacks.problems import Problem
 from stacks.secrets import CertificateRequest, SecretRequest
@@ -82,6 +83,25 @@ class FrontendService(ServiceSettings):
         if info.data.get("mode") == "development" and replicas > 1:
             raise ValueError(f"{replicas} replicas in development; allowed: 1, each would reload on its own")
         return replicas
+
+    source: Annotated[str, Field(min_length=1)] | None = None
+    """In mode development: the folder with the page's sources, shown at once when they change; it lies in the
+    image otherwise. A relative path starts at the project; others are the host's."""
+
+    @field_validator("source")
+    @classmethod
+    def _is_reloaded(cls, source: str | None, info: ValidationInfo) -> str | None:
+        if source is None:
+            return None
+        if info.data.get("mode") == "production":
+            raise ValueError("the optimised build is in the image; allowed: with mode development")
+        if danger := host_danger(str(PROJECT / source), read_only=True):
+            raise ValueError(f"{danger}; allowed: the folder of the sources")
+        return source
+
+    def sources(self) -> str | None:
+        """Where they lie on the host."""
+        return str(PROJECT / self.source) if self.source else None
 
 
 class BackendService(ServiceSettings):

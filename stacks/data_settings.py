@@ -52,7 +52,7 @@ class DirectoryData(Spec):
         """Of one part of the data, which lies in this folder below the root."""
         from components.containers.volume import DirectoryStorage
 
-        return DirectoryStorage(kind="directory", path=f"{self.root}/{folder}")
+        return DirectoryStorage(kind="directory", path=f"{self.root}/{folder}", prepared=True)
 
 
 class EncryptedData(Spec):
@@ -67,7 +67,7 @@ class EncryptedData(Spec):
         """Of one part of the data, which lies in this folder below the root."""
         from components.containers.volume import EncryptedStorage
 
-        return EncryptedStorage(kind="encrypted", path=f"{self.root}/{folder}")
+        return EncryptedStorage(kind="encrypted", path=f"{self.root}/{folder}", prepared=True)
 
 
 HostData = DirectoryData | EncryptedData

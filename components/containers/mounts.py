@@ -9,7 +9,7 @@ import pulumi
 import pulumi_docker as docker
 
 from components.containers.host_paths import host_danger
-from components.containers.volume import Volume
+from components.containers.volume import EngineStorage, Volume
 from components.spec import Spec
 from components.units import AbsolutePath, Memory
 
@@ -66,8 +66,14 @@ class VolumeMount:
     read_only: bool = False
 
     def args(self) -> docker.ContainerMountArgs:
+        storage = self.volume.spec.storage
+        prepared = not isinstance(storage, EngineStorage) and storage.prepared
         return docker.ContainerMountArgs(
-            type="volume", source=self.volume.volume_name, target=self.target, read_only=self.read_only
+            type="volume",
+            source=self.volume.volume_name,
+            target=self.target,
+            read_only=self.read_only,
+            volume_options=docker.ContainerMountVolumeOptionsArgs(no_copy=True) if prepared else None,
         )
 
 

@@ -25,6 +25,8 @@ class DirectoryStorage(Spec):
 
     kind: Literal["directory"]
     path: AbsolutePath
+    prepared: bool = False
+    """Owner and mode are right: the engine leaves them alone, and does not hand an empty one over."""
 
     def model_post_init(self, _: object) -> None:
         if danger := host_danger(self.path, read_only=False):
@@ -39,6 +41,8 @@ class EncryptedStorage(Spec):
 
     kind: Literal["encrypted"]
     path: AbsolutePath
+    prepared: bool = False
+    """Owner and mode are right: the engine leaves them alone, and does not hand an empty one over."""
 
     def model_post_init(self, _: object) -> None:
         if danger := host_danger(self.path, read_only=False):
