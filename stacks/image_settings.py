@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
 from components.host_spec import RegistryLogin
 from components.spec import Spec
 from components.units import HttpUrl
+
+THIRD_PARTY: Final[Mapping[str, str]] = {
+    "mysql": "mysql:8.0",
+    "nginx": "nginx:1.28-alpine",
+    "postgres": "postgres:15-alpine",
+    "redis": "redis:7-alpine",
+}
+"""The official images of systems.md, which no release of ours names; a service's `image` may pin a digest."""
 
 # Docker's names are ASCII, and \w is not: its repetition in a tag would take 70 ms of every start to compile.
 _PREFIX = r"^[A-Za-z0-9_.-]+(:[0-9]+)?(/[A-Za-z0-9_.-]+)*$"

@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
 from components.containers.image import BuildArg, BuiltImage, ImageSpec, RegistryImage
 from stacks.content import base_image, content_key
-from stacks.image_settings import FromContext, FromRegistry, ImageChoice, ImagesSettings
+from stacks.image_settings import THIRD_PARTY, FromContext, FromRegistry, ImageChoice, ImagesSettings
 
 WORKLOADS = Path("workloads")
-
-
-THIRD_PARTY: Final[Mapping[str, str]] = {
-    "mysql": "mysql:8.0",
-    "nginx": "nginx:1.28-alpine",
-    "postgres": "postgres:15-alpine",
-    "redis": "redis:7-alpine",
-}
-"""The official images of systems.md, which no release of ours names; a service's `image` may pin a digest."""
 
 
 def image_spec(

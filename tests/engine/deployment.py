@@ -8,7 +8,6 @@ cache (built CLI, base image) is the user's.
 import json
 import os
 import secrets
-import shutil
 import socket
 import ssl
 import subprocess
@@ -20,7 +19,8 @@ import docker
 import httpx
 import yaml
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.copied import copy_project
+
 TIMEOUT = 1200
 
 
@@ -39,17 +39,7 @@ class Deployment:
         self.folder, self.system = tmp / "berth", system
         self.stack = f"t{secrets.token_hex(3)}"
         self.port, self.plain_port = free_port(), free_port()
-        files = subprocess.run(
-            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            cwd=ROOT,
-            check=True,
-            capture_output=True,
-        )
-        for name in filter(None, files.stdout.decode().split("\0")):
-            source, target = ROOT / name, self.folder / name
-            if source.is_file():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(source, target)
+        copy_project(self.folder)
         self.environment = {
             key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "BERTH_"))
         } | {

@@ -1,0 +1,57 @@
+"""What a stack asks of a system behind an edge, answered once for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from components.spec import Spec
+from components.units import Cidr, ObjectName
+from stacks.claims import PortClaim, SubnetClaim
+from stacks.edge_settings import EdgeService
+from stacks.image_settings import THIRD_PARTY, ImageChoice
+from stacks.problems import Problem
+from stacks.secrets import SecretRequest
+from stacks.system import ServiceSettings, SystemSettings
+
+
+class OwnNetwork(Spec):
+    """The network of this system."""
+
+    name: ObjectName
+    subnet: Cidr | None = None
+    """Unset: the engine takes a free one."""
+
+
+class WebSystem(SystemSettings):
+    """A system with HTTPS before it; a subclass has its services as fields.
+
+    system: its name. network: with the default name in a subclass of OwnNetwork.
+    """
+
+    system: ClassVar[str]
+    network: OwnNetwork
+    nginx: EdgeService = EdgeService()
+
+    def port_claims(self) -> Iterator[PortClaim]:
+        return self.nginx.port_claims(self._path("nginx"))
+
+    def subnet_claims(self) -> Iterator[SubnetClaim]:
+        if self.network.subnet:
+            yield SubnetClaim(self._path("network.subnet"), self.network.subnet)
+
+    def certificate_problems(self) -> Iterator[Problem]:
+        return self.nginx.certificate_problems(self._path("nginx"))
+
+    def secrets(self) -> Iterator[SecretRequest]:
+        """The certificate of the door; a subclass adds its own."""
+        return self.nginx.certificate_requests(self.system)
+
+    def images(self) -> Iterator[tuple[str, ImageChoice | None]]:
+        for role, service in self:
+            # Images of others have names of their own, which no release of ours decides.
+            if isinstance(service, ServiceSettings) and (service.image or role not in THIRD_PARTY):
+                yield self._path(f"{role}.image"), service.image
+
+    def _path(self, setting: str) -> str:
+        return f"berth:{self.system}.{setting}"
