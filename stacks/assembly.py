@@ -16,7 +16,7 @@ from components.containers.handover import Handover, UpstreamSpec
 from components.containers.health import HealthCheck, HttpProbe
 from components.containers.image import Image
 from components.containers.job import Job, JobSpec
-from components.containers.mounts import Tmpfs, VolumeMount
+from components.containers.mounts import Bind, Tmpfs, VolumeMount
 from components.containers.network import AnyNetwork, Network, NetworkSpec
 from components.containers.service import (
     Dependency,
@@ -132,6 +132,7 @@ class Assembly(Component):
         config: Sequence[ConfigFiles] = (),
         secrets: Sequence[SecretFile] = (),
         volumes: Sequence[VolumeMount] = (),
+        binds: Sequence[Bind] = (),
         tmpfs: Sequence[Tmpfs] = (Tmpfs(target="/tmp"),),  # noqa: S108  (inside the container)
         hardening: Hardening = Hardening(),  # noqa: B008  (frozen)
         scrape: Scrape | None = None,
@@ -156,6 +157,7 @@ class Assembly(Component):
             config=tuple(config),
             secrets=tuple(secrets),
             tmpfs=tuple(tmpfs),
+            binds=tuple(binds),
             hardening=hardening,
             scrape=scrape,
             stop_grace=stop_grace,

@@ -9,7 +9,7 @@ from components.base import Scrape
 from components.containers.container import ConfigFile, ConfigFiles, Limits, SecretFile
 from components.containers.handover import Handover, UpstreamSpec
 from components.containers.image import Image
-from components.containers.mounts import Tmpfs, VolumeMount
+from components.containers.mounts import Bind, Tmpfs, VolumeMount
 from components.containers.network import Network
 from components.containers.service import Dependency, Healthy, Service, StartFirst
 from components.edge.routes import Proxy, Route
@@ -215,6 +215,7 @@ def _show(place: _Place, handover: Handover) -> Dependency:
     development = frontend.mode == "development"
     command: tuple[str, ...] = ("node", "server/main.js")
     env: dict[str, str] = {}
+    source = frontend.sources()
     if development:
         command = ("node", "node_modules/vite/bin/vite.js", "--configLoader", "runner")
         env = {
@@ -230,6 +231,7 @@ def _show(place: _Place, handover: Handover) -> Dependency:
             network=place.network,
             command=command,
             env=env,
+            binds=[Bind(source=source, target="/app/src")] if source else [],
             tmpfs=[Tmpfs(target="/tmp", size=Memory("128MiB"))],  # noqa: S108  (inside the container)
             limits=Limits(cpus=frontend.cpus, memory=frontend.memory),
             rollout=StartFirst(replicas=frontend.replicas),
