@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import tarfile
 import tempfile
 import time
@@ -19,7 +20,7 @@ from offline.toolchain import offline_toolchain, register_plugins
 from tests.docker.workloads import base
 from tests.engine.rolling import Rolling, rolling
 
-REQUESTS = 10_000
+REQUESTS = int(os.environ.get("BENCH_REQUESTS", "10000"))
 RATE = 200
 _WRK = "berth-bench/wrk:1"
 _SECONDS = 5
@@ -40,10 +41,14 @@ def handover() -> list[Result]:
                 system.up(VERSION="new", subnet=_SUBNET, **wanted)
             results.append(_lost(f"rolling update, {what}", seen, 0))
         system.up(VERSION="old", subnet=_SUBNET)
-        with traffic(system.url, rate=RATE, requests=REQUESTS) as seen:
-            time.sleep(2)
-            for replica in system.replicas():
-                recreate(system.engine, replica)
+        recreated: list[Container] = []
+        try:
+            with traffic(system.url, rate=RATE, requests=REQUESTS) as seen:
+                time.sleep(2)
+                recreated = [recreate(system.engine, replica) for replica in system.replicas()]
+        finally:
+            for replica in recreated:
+                replica.remove(force=True)
         results.append(_lost("the same by recreate, 1 replica", seen, None))
     return results
 
@@ -61,7 +66,7 @@ def _lost(what: str, seen: Traffic, goal: float | None) -> Result:
     return Result(what, len(seen.failures) + (len(seen.cut) if goal is not None else 0), "lost", goal, detail)
 
 
-def recreate(engine: docker.DockerClient, replica: Container) -> None:
+def recreate(engine: docker.DockerClient, replica: Container) -> Container:
     """What `docker compose up` does with a changed service: stop it, remove it, start the new one."""
     given = engine.api.inspect_container(replica.id)
     name = given["Name"].lstrip("/")
@@ -83,6 +88,7 @@ def recreate(engine: docker.DockerClient, replica: Container) -> None:
             raise RuntimeError("the recreated container did not become healthy")
         time.sleep(0.2)
     replica.remove(v=False)
+    return engine.containers.get(made["Id"])
 
 
 def throughput(rounds: int = 3) -> list[Result]:

@@ -72,6 +72,7 @@ edge = Edge(
         sites=(
             Site(
                 name="web",
+                max_body=want.get("max_body", "1m"),
                 port=80,
                 routes=(
                     Route(path="/", to=Proxy(upstream="app", websocket=True, timeout="20s")),

@@ -92,11 +92,19 @@ def test_a_killed_replica_is_left_out_and_taken_in_again(system: Rolling) -> Non
     assert victim.short_id[:12] in hosts, hosts
 
 
-def test_a_bad_configuration_fails_in_nginx_words_and_the_old_one_serves(system: Rolling) -> None:
+def test_a_configuration_changes_in_place_and_a_bad_one_is_refused(system: Rolling) -> None:
     edges = system.project.outputs()["edge"]
     with traffic(system.url, rate=50, sockets=2) as seen:
         system.up(VERSION=6, subnet=SUBNET, replicas=3, answer="two")
         assert httpx.get(f"{system.url}/fixed", trust_env=False).text == "two"
+        failed = system.up(
+            VERSION=6, subnet=SUBNET, replicas=3, answer="three", max_body="9999999999g", check=False
+        )
+        assert failed.code != 0
+        assert '"client_max_body_size" directive invalid value' in failed.text, failed.text[-2000:]
+        assert httpx.get(f"{system.url}/fixed", trust_env=False).text == "two"
+        system.up(VERSION=6, subnet=SUBNET, replicas=3, answer="three")
+        assert httpx.get(f"{system.url}/fixed", trust_env=False).text == "three"
     nothing_lost(seen, "6")
     assert system.project.outputs()["edge"] == edges, "a new configuration does not replace nginx"
 
