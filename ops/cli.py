@@ -87,26 +87,14 @@ def up(
     import time
 
     from ops import authority, recorded
-    from ops import status as report
+    from ops.apply import apply
     from ops.stack import open_stack
 
     began = time.monotonic()
     opened = open_stack(stack, new_secrets=new_secret or ())
     to = sys.stderr if json_ else sys.stdout
-    with opened.alone("up"):
-        plan = opened.settle(accepted=accept_data_loss or ())
-        ask = not yes and stack != DEV and sys.stdin.isatty()
-        if ask:
-            opened.run("preview", *plan.flags, to=to)
-            if not typer.confirm(f"Apply these changes to stack {stack}?", err=True):
-                raise UserError(
-                    "nothing was changed", fix=f"./berth up -s {stack} --yes applies without asking"
-                )
-        plan.resume(opened.engine)
-        opened.run("up", "--yes", *plan.flags, *(["--skip-preview"] if ask else []), to=to)
-    exported = opened.export()
+    exported = apply(opened, "up", yes=yes, to=to, accepted=accept_data_loss or ())
     urls = opened.outputs(exported).urls
-    report.verify(opened, exported)
     seconds = round(time.monotonic() - began, 1)
     if json_:
         _document({"stack": stack, "urls": urls, "seconds": seconds})

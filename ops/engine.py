@@ -11,7 +11,7 @@ import subprocess
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ops import apt, places
 from ops.errors import UserError
@@ -21,6 +21,8 @@ from ops.project import WantedHost
 
 if TYPE_CHECKING:
     from docker import DockerClient
+
+    from offline.docker.engine import Engine as Connection
 
 FROM_STACK = "the stack's `berth:host`"
 DEFAULT_HOST = "unix:///var/run/docker.sock"
@@ -48,19 +50,25 @@ class Engine:
         """A client; close it after use. Raises UserError when the engine cannot be reached."""
         import docker
 
-        from offline.docker.engine import Engine as Connection
         from offline.docker.resource import ResourceError
 
-        config = {"host": self.host, "certPath": self.cert_path, "sshOpts": list(self.ssh_opts)}
         client = docker.DockerClient.__new__(docker.DockerClient)
         try:
             # The plugin's connection: it knows ssh options, and what one can reach the other can.
-            client.api = Connection(config).api
+            client.api = self.connection().api
         except ResourceError as error:
             if (reason := _known(error.cause)) is None:
                 raise UserError(error.cause, fix=error.fix or ways_out(self.host)) from None
             raise self.silent(reason) from None
         return client
+
+    def connection(self, **config: Any) -> Connection:
+        """The plugin's connection, not yet made. config: more of the provider's settings."""
+        from offline.docker.engine import Engine as Connection
+
+        return Connection(
+            {"host": self.host, "certPath": self.cert_path, "sshOpts": list(self.ssh_opts), **config}
+        )
 
     def silent(self, reason: str) -> UserError:
         """The error for an engine that does not answer: the same words from every verb."""

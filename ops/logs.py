@@ -92,7 +92,7 @@ def show(
     if stack.engine is None:
         raise UserError(f"stack {stack.name} has no Docker engine to ask", fix="./berth doctor")
     found = sources(stack.outputs(stack.export()), wanted)
-    options: dict[str, Any] = {"timestamps": True, "tail": "all" if tail is None else tail}
+    options: dict[str, Any] = {"follow": follow, "timestamps": True, "tail": "all" if tail is None else tail}
     if since is not None:
         options["since"] = since.timestamp()
     write = printer([source.label for source in found])
@@ -163,12 +163,16 @@ def _follow(
 ) -> Iterator[Line]:
     """All lines as they come, until the last container has stopped."""
     came: queue.Queue[Line | Source] = queue.Queue(maxsize=10_000)
+    over = threading.Event()
 
     def read(client: DockerClient, source: Source) -> None:
         try:
-            for line in _lines(client, source, {**options, "follow": True}):
+            for line in _lines(client, source, options):
                 came.put(line)
         except Exception as error:
+            # Our own end cuts the connections, too.
+            if over.is_set():
+                return
             say(f"{source.label} ({source.container}): the engine ended its log: {error}")
         came.put(source)
 
@@ -177,6 +181,7 @@ def _follow(
         client = opened.enter_context(closing(engine.client()))
         for source in some:
             threading.Thread(target=read, args=(client, source), daemon=True).start()
+    opened.callback(over.set)
     yield from settled(came, len(found))
 
 

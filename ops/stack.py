@@ -90,15 +90,21 @@ class Stack:
         self.pulumi.capture("cancel", self.name, "--yes")
         return work()
 
+    @property
+    def key(self) -> str:
+        """Tells this stack from others of its name, in the name of a file."""
+        where = os.environ.get("PULUMI_BACKEND_URL") or self.pulumi.environment.get("PULUMI_BACKEND_URL", "")
+        return "".join(character if character.isalnum() else "-" for character in f"{where}-{self.name}")[
+            -120:
+        ]
+
     @contextmanager
     def alone(self, doing: str) -> Iterator[None]:
         """Refuses to start while another berth changes the same stack."""
-        where = os.environ.get("PULUMI_BACKEND_URL") or self.pulumi.environment.get("PULUMI_BACKEND_URL", "")
-        key = "".join(character if character.isalnum() else "-" for character in f"{where}-{self.name}")[
-            -120:
-        ]
         with hold(
-            places.data() / "locks" / f"stack{key}.lock", doing=f"{doing} of stack {self.name}", wait=False
+            places.data() / "locks" / f"stack{self.key}.lock",
+            doing=f"{doing} of stack {self.name}",
+            wait=False,
         ):
             yield
 

@@ -1,4 +1,4 @@
-"""The verbs of day two: logs, backup, restore. Imports are late, as in ops/cli.py."""
+"""The verbs of day two: logs, update, backup, restore. Imports are late, as in ops/cli.py."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ops.options import DEV, StackName, Yes
+from ops.progress import say
 
 app = typer.Typer()
 
@@ -35,6 +36,31 @@ def logs(
         if not follow:
             raise
         sys.stdout.flush()
+
+
+@app.command()
+def update(
+    stack: StackName = DEV,
+    yes: Yes = False,
+    prune: Annotated[bool, typer.Option("--prune/--no-prune", help="Remove what is no longer used.")] = True,
+) -> None:
+    """Pull newer images where a tag has moved, bring the stack up with them, and remove its old local images.
+
+    An image named with its digest stays. Of the images that were built here, the present and the last one of
+    each name are kept, and all that any container uses; those of others are never touched.
+    """
+    from ops import images
+    from ops.apply import apply
+    from ops.stack import open_stack
+
+    opened = open_stack(stack)
+    before = opened.state()
+    images.remember(opened, before)
+    newer = images.pull(opened, before)
+    flags = [word for urn in newer for word in ("--replace", urn)]
+    exported = apply(opened, "update", yes=yes, to=sys.stdout, flags=flags)
+    if prune and not images.prune(opened, exported):
+        say("no image of an earlier deployment is to be removed")
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import signal
 import tarfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -171,4 +172,10 @@ def test_logs_are_told_by_service(bench: KeptBench) -> None:
     both = bench.ok("logs", "postgres", "mysql", "--tail", "3").splitlines()
     assert {line.partition(" | ")[0].strip() for line in both} == {"postgres", "mysql"} and len(both) == 6
     assert "database system is ready" in bench.ok("logs", "postgres", "--since", "1h")
+    following = bench.start("logs", "-f", "postgres", "--tail", "1")
+    assert following.stdout is not None and "postgres | " in following.stdout.readline()
+    bench.container("postgres").exec_run(["sh", "-c", "echo 'said now' > /proc/1/fd/1"])
+    assert "said now" in following.stdout.readline()
+    following.send_signal(signal.SIGINT)
+    assert "Traceback" not in following.communicate(timeout=30)[1] and following.returncode == 0
     assert "name one of: dump, postgres, mysql" in bench.fails("logs", "nginx")
