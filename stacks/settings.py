@@ -71,8 +71,15 @@ class StackSettings(Spec):
             return names
         if any(f"{NAMESPACE}{system}" in dropped for system in self.systems):
             return names
+        # A part that was left out may have asked for one of its system's own.
+        prefixes = tuple(
+            f"{system.replace('-', '_')}_"
+            for system in self.systems
+            if any_within(dropped, [f"{NAMESPACE}{system}"])
+        )
         login = {f"{NAMESPACE}images", f"{NAMESPACE}images.login"}
-        return names & {REGISTRY_PASSWORD.name} if login & set(dropped) else set()
+        known = {REGISTRY_PASSWORD.name} if login & set(dropped) else set()
+        return {name for name in names if name in known or name.startswith(prefixes)}
 
     def problems(self, dropped: Collection[str] = ()) -> Iterator[Problem]:
         """What is wrong between settings that are right on their own.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from copy import deepcopy
 from typing import Annotated, Any
 
 import pytest
@@ -13,10 +11,9 @@ from hypothesis import strategies as st
 from pydantic import AfterValidator, model_validator
 
 from components.spec import Spec
-from stacks.problems import SettingsError, read
-from stacks.settings import load
+from stacks.problems import read
+from tests.unit.mistakes import Mistakes, Stack, report, wrong
 
-Stack = dict[str, Any]
 ROUTES = [{"method": "GET", "path": f"/r{index}/{{id}}", "target": f"/r{index}"} for index in range(6)]
 RIGHT: Stack = {
     "berth:systems": ["gateway"],
@@ -30,18 +27,6 @@ RIGHT: Stack = {
     "berth:gateway": {"gateway": {"routes": ROUTES}, "network": {}, "processor": {}, "files": {}},
     "berth:secrets": {"aliyun_access_key": "not-to-be-shown"},
 }
-
-
-def wrong(*place: str | int, value: Any) -> Callable[[Stack], None]:
-    """Sets the value at a place."""
-
-    def change(stack: Stack) -> None:
-        inner: Any = stack
-        for key in place[:-1]:
-            inner = inner[key]
-        inner[place[-1]] = value
-
-    return change
 
 
 def route(index: int, **values: str) -> Callable[[Stack], None]:
@@ -76,25 +61,13 @@ SINGLE: dict[str, Callable[[Stack], None]] = {
 }
 
 
-def report(stack: Stack) -> set[str]:
-    """The problems of a stack file."""
-    config = {key: value if isinstance(value, str) else json.dumps(value) for key, value in stack.items()}
-    try:
-        load(config, ["berth:secrets"], stack="dev")
-    except SettingsError as error:
-        return set(map(str, error.problems))
-    return set()
+GATEWAY = Mistakes(RIGHT, SINGLE)
+ALONE = GATEWAY.alone
 
 
 def changed(*names: str) -> Stack:
     """The right stack file with these mistakes."""
-    stack = deepcopy(RIGHT)
-    for name in names:
-        SINGLE[name](stack)
-    return stack
-
-
-ALONE = {name: report(changed(name)) for name in SINGLE}
+    return GATEWAY.changed(names)
 
 
 def test_the_right_one_has_no_problem() -> None:
@@ -108,11 +81,11 @@ def test_each_mistake_alone_is_one_problem(name: str) -> None:
 
 @given(st.sets(st.sampled_from(sorted(SINGLE))))
 def test_mistakes_together_are_all_told_and_nothing_else(names: set[str]) -> None:
-    assert report(changed(*names)) == set().union(*(ALONE[name] for name in names))
+    assert report(changed(*names)) == GATEWAY.union(names)
 
 
 def test_all_mistakes_at_once() -> None:
-    assert report(changed(*SINGLE)) == set().union(*ALONE.values())
+    assert report(changed(*SINGLE)) == GATEWAY.union(SINGLE)
 
 
 def test_a_route_that_is_wrong_itself_is_still_one_of_two() -> None:
