@@ -142,7 +142,7 @@ def by_hand(system: Rolling) -> Iterator[str]:
 def _rate(system: Rolling, host: str) -> float:
     """Requests a second over 32 kept connections from a container of the network."""
     words = system.engine.containers.run(
-        _WRK, ["wrk", "-t2", "-c32", f"-d{_SECONDS}s", f"http://{host}/"], network=system.name, remove=True
+        _WRK, ["wrk", "-t2", "-c32", f"-d{_SECONDS}s", f"http://{host}:80/"], network=system.name, remove=True
     ).decode()
     failed = [line for line in words.splitlines() if "Non-2xx" in line or "Socket errors" in line]
     if failed:

@@ -93,6 +93,7 @@ def test_a_killed_replica_is_left_out_and_taken_in_again(system: Rolling) -> Non
 
 
 def test_a_configuration_changes_in_place_and_a_bad_one_is_refused(system: Rolling) -> None:
+    system.up(VERSION=6, subnet=SUBNET, replicas=3)
     edges = system.project.outputs()["edge"]
     with traffic(system.url, rate=50, sockets=2) as seen:
         system.up(VERSION=6, subnet=SUBNET, replicas=3, answer="two")
