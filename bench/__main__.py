@@ -7,11 +7,11 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from bench import gateway, rolling, scale
+from bench import gateway, preview, rolling, scale
 from bench.result import Result, markdown
 
 MEASUREMENTS: Final[dict[str, Callable[[], list[Result]]]] = {
-    "preview": gateway.preview,
+    "preview": preview.preview,
     "up": gateway.up,
     "memory": scale.memory,
     "scale": scale.preview,

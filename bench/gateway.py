@@ -1,4 +1,4 @@
-"""The gateway: its preview against an empty one, its `up` against the same containers made by hand."""
+"""The gateway: its `up` against the same containers made by hand."""
 
 from __future__ import annotations
 
@@ -9,27 +9,8 @@ from contextlib import contextmanager
 import yaml
 
 from bench import reference
-from bench.programs import EMPTY
 from bench.result import Result, alternate
 from bench.workspace import ROOT, Workspace, workspace
-
-
-def preview(rounds: int = 5) -> list[Result]:
-    """The first preview of the gateway against one of an empty program; policies on both sides or on none."""
-    results = []
-    with workspace(EMPTY) as empty, gateway() as system:
-        for policies in (False, True):
-            floor, ours = alternate(
-                [
-                    lambda p=policies: empty.run("preview", policies=p).seconds,  # type: ignore[misc]
-                    lambda p=policies: system.run("preview", policies=p).seconds,  # type: ignore[misc]
-                ],
-                rounds,
-            )
-            what = "with policies on both sides" if policies else "without policies"
-            detail = f"gateway {ours:.2f} s, empty {floor:.2f} s, median of {rounds}"
-            results.append(Result(f"preview of the gateway, {what}", ours / floor, "x", 1.3, detail))
-    return results
 
 
 def up(rounds: int = 3) -> list[Result]:

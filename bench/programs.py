@@ -3,6 +3,23 @@
 EMPTY = "import pulumi\n"
 """The engine's floor: a program that registers nothing."""
 
+ONE = """
+import pulumi_docker as docker
+
+docker.Container(
+    "one",
+    image="berth/bench:absent",
+    healthcheck={"tests": ["CMD", "probe", "http://127.0.0.1/health"]},
+    cpus="0.1",
+    memory=16,
+    memory_swap=16,
+    restart="unless-stopped",
+    log_driver="json-file",
+    log_opts={"max-size": "1m", "max-file": "1"},
+)
+"""
+"""One container, as the policies want it."""
+
 MANY = """
 import os
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import TypeVar
+
+Measure = TypeVar("Measure")
 
 
 @dataclass(frozen=True)
@@ -29,13 +32,18 @@ class Result:
         return self.what, f"{self.value:.2f} {self.unit}", goal, verdict, self.detail
 
 
-def alternate(sides: Sequence[Callable[[], float]], rounds: int) -> list[float]:
-    """The median of each side over so many rounds, taken in turns: a busy moment hits all sides alike."""
-    taken: list[list[float]] = [[] for _ in sides]
+def turns(sides: Sequence[Callable[[], Measure]], rounds: int) -> list[list[Measure]]:
+    """What each side gave in so many rounds, taken in turns: a busy moment hits all sides alike."""
+    taken: list[list[Measure]] = [[] for _ in sides]
     for _ in range(rounds):
-        for times, side in zip(taken, sides, strict=True):
-            times.append(side())
-    return [median(times) for times in taken]
+        for measures, side in zip(taken, sides, strict=True):
+            measures.append(side())
+    return taken
+
+
+def alternate(sides: Sequence[Callable[[], float]], rounds: int) -> list[float]:
+    """The median of each side, taken in turns."""
+    return [median(times) for times in turns(sides, rounds)]
 
 
 def markdown(results: Sequence[Result]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 import tempfile
@@ -27,9 +28,14 @@ _OF_THE_SHELL: Final = ("PULUMI_STACK", "PULUMI_OPTION_POLICY_PACK", "PULUMI_CON
 
 @dataclass(frozen=True)
 class Run:
-    """One finished command. `peak`: the largest resident size of the watched process in bytes, else 0."""
+    """One finished command.
+
+    cpu: seconds of the whole process tree. peak: the largest resident size of the watched process in bytes,
+    else 0.
+    """
 
     seconds: float
+    cpu: float
     peak: int
     output: str
 
@@ -53,7 +59,7 @@ class Workspace:
         """
         pack = ("--policy-pack", str(POLICIES)) if policies else ()
         command = ["pulumi", *args, *pack, "--stack", self.stack, *self._flags]
-        began = time.perf_counter()
+        began, cpu = time.perf_counter(), _cpu_of_children()
         with tempfile.TemporaryFile("w+") as out:
             process = subprocess.Popen(
                 command,
@@ -70,7 +76,7 @@ class Workspace:
             output = out.read()
         if code:
             raise RuntimeError(f"`{' '.join(command)}` failed with {code}:\n{output}")
-        return Run(seconds, peak, output)
+        return Run(seconds, _cpu_of_children() - cpu, peak, output)
 
     def clear(self) -> None:
         """Remove all that the stack made, data volumes included: they are protected, and nobody's here."""
@@ -93,6 +99,12 @@ class Workspace:
         )
         resources: list[dict[str, Any]] = json.loads(done.stdout)["deployment"].get("resources", [])
         return resources
+
+
+def _cpu_of_children() -> float:
+    """Seconds that all ended child processes, and theirs, have computed."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def toolchain() -> dict[str, str]:
