@@ -6,6 +6,7 @@ import io
 import json
 import secrets
 import shutil
+import ssl
 import tempfile
 import wave
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from tests.docker.tts import Clouds, clouds
 from tests.docker.workloads import image, until
 
 USER = 10001
+PASSWORD = "a long password"
 FOLDERS = ("uploads", "temp", "logs")
 LEASE = 2
 
@@ -39,18 +41,25 @@ def recording(seconds: float = 1.0, rate: int = 16000, channels: int = 1) -> byt
 
 
 class Person:
-    """A user of one replica, logged in."""
+    """A user of one replica or of the edge, logged in. trust: what checks the edge's certificate."""
 
-    def __init__(self, url: str, name: str | None = None, *, client: httpx.Client | None = None) -> None:
-        self.url = url
+    def __init__(
+        self,
+        url: str,
+        name: str | None = None,
+        *,
+        client: httpx.Client | None = None,
+        trust: ssl.SSLContext | None = None,
+    ) -> None:
+        self.url, self.trust = url, trust
         self.name = name or f"ann-{secrets.token_hex(4)}"
-        self.http = client or httpx.Client(timeout=60)
+        self.http = client or httpx.Client(timeout=60, trust_env=False, verify=trust or True)
         if client is None:
-            self.post("/api/register", {"name": self.name, "password": "a long password"}, 201)
+            self.post("/api/register", {"name": self.name, "password": PASSWORD}, 201)
 
     def at(self, url: str) -> Person:
         """The same session at another replica."""
-        return Person(url, self.name, client=self.http)
+        return Person(url, self.name, client=self.http, trust=self.trust)
 
     def get(self, path: str, expected: int = 200) -> dict[str, Any]:
         return self._json(self.http.get(self.url + path), expected)
@@ -94,7 +103,8 @@ class Person:
         """A WebSocket to this replica."""
         cookies = "; ".join(f"{name}={value}" for name, value in self.http.cookies.items())
         url = self.url.replace("http", "ws", 1)
-        return connect(f"{url}/ws", additional_headers={"Cookie": cookies}, proxy=None)
+        headers = {"Cookie": cookies}
+        return connect(f"{url}/ws", additional_headers=headers, proxy=None, ssl=self.trust)
 
 
 def progress(socket: ClientConnection, job: str) -> list[dict[str, Any]]:
