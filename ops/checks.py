@@ -11,10 +11,11 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Sequence
 from pathlib import Path
 
-from ops import apt, engine
+from ops import apt, base_image, engine
 from ops.errors import UserError
 from ops.places import ROOT
 from ops.progress import say
+from ops.project import StackFile
 
 # Programs that tests start, and the Debian packages that bring them.
 PROGRAMS = {
@@ -24,6 +25,8 @@ PROGRAMS = {
     "docker-registry": "docker-registry",
     "sshd": "openssh-server",
     "ssh": "openssh-client",
+    "chromium": "chromium",
+    "certutil": "libnss3-tools",
 }
 LINT: dict[str, tuple[str, ...]] = {
     "ruff check": ("-m", "ruff", "check", "."),
@@ -36,6 +39,8 @@ FAST = ("tests/unit", "tests/policy")
 SLOW = ("tests/docker", "tests/engine")
 # Nothing is shared between fast tests, and many of them wait: more of them run than there are cores.
 TOGETHER = ("-n", "3", "--dist", "worksteal")
+# The others wait for containers most of the time. What is in one file shares its stack and its images.
+BESIDE = ("-n", "2", "--dist", "loadfile")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -47,8 +52,10 @@ def run(arguments: Sequence[str]) -> int:
         if with_engine:
             provide_programs()
             started = engine.ensure()
+            base_image.ensure(started, StackFile("dev"))
         # Every part runs, also after one that fails.
-        passed = [pytest(part) for part in ([arguments] if arguments else [FAST, SLOW])]
+        parts = [_wanted(arguments)] if arguments else [(*TOGETHER, *FAST), (*BESIDE, *SLOW)]
+        passed = [pytest(part) for part in parts]
         if not all(passed):
             failed.append("pytest")
     finally:
@@ -73,6 +80,12 @@ def lint() -> list[str]:
             say(done.stdout.rstrip())
             failed.append(name)
     return failed
+
+
+def _wanted(arguments: Sequence[str]) -> Sequence[str]:
+    """pytest's arguments for those of a person: fast tests together, unless an option says otherwise."""
+    plain = not any(word.startswith("-") for word in arguments)
+    return (*TOGETHER, *arguments) if plain and _fast(arguments) else arguments
 
 
 def _fast(arguments: Sequence[str]) -> bool:
@@ -110,11 +123,10 @@ def _which(program: str) -> bool:
 
 def pytest(arguments: Sequence[str]) -> bool:
     """Runs pytest; False when something failed, or was skipped."""
-    together = TOGETHER if _fast(arguments) and not any(word.startswith("-") for word in arguments) else ()
     with tempfile.TemporaryDirectory(prefix="berth-test-") as folder:
         report = Path(folder) / "report.xml"
         code = subprocess.run(
-            [sys.executable, "-m", "pytest", f"--junitxml={report}", *together, *arguments], cwd=ROOT
+            [sys.executable, "-m", "pytest", f"--junitxml={report}", *arguments], cwd=ROOT
         ).returncode
         skipped = skips(report)
     for test, reason in skipped:

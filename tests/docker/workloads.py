@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import http.client
 import json
 import secrets
@@ -44,12 +45,15 @@ def base(client: docker.DockerClient) -> str:
 
 def image(client: docker.DockerClient, name: str) -> str:
     """The tag of a workload's image, built from its folder alone."""
-    args = {"BASE": base(client)}
-    tag = f"berth/{name}:{content_key(WORKLOADS / name, args)}"
-    try:
-        client.images.get(tag)
-    except ImageNotFound:
-        client.images.build(path=str(WORKLOADS / name), tag=tag, buildargs=args, rm=True, forcerm=True)
+    # Test processes run side by side: the first one builds, the others find what it built.
+    with (Path(tempfile.gettempdir()) / f"berth-test-image-{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        args = {"BASE": base(client)}
+        tag = f"berth/{name}:{content_key(WORKLOADS / name, args)}"
+        try:
+            client.images.get(tag)
+        except ImageNotFound:
+            client.images.build(path=str(WORKLOADS / name), tag=tag, buildargs=args, rm=True, forcerm=True)
     return tag
 
 
