@@ -99,12 +99,19 @@ def _dump(client: DockerClient, store: dumps.Store, to: Path, prefix: str = "") 
 
 def _back(client: DockerClient, store: dumps.Store, copy: Path, error: BaseException) -> None:
     """Says what went wrong; the server has what it had. MySQL has no transaction around a whole dump."""
+    cause = error.cause if isinstance(error, UserError) else str(error) or "interrupted"
     if store.kind == "mysql":
-        with step(f"Putting back what {store.name} had"):
-            dumps.load(client, store, copy, dumps.verify(client, store, copy))
+        try:
+            with step(f"Putting back what {store.name} had"):
+                dumps.load(client, store, copy, dumps.verify(client, store, copy))
+        except UserError as second:
+            raise UserError(
+                f"{store.name} may have lost data: {cause}, and putting back failed: {second.cause}",
+                fix=f"what it had is in {copy}: ./berth restore {store.name} {copy}, once the server runs",
+            ) from None
     if not isinstance(error, UserError):
         raise error
-    raise UserError(f"{error.cause}; {store.name} has what it had (also in {copy})", fix=error.fix) from None
+    raise UserError(f"{cause}; {store.name} has what it had (also in {copy})", fix=error.fix) from None
 
 
 def _confirm(stack: str, store: dumps.Store, file: Path) -> None:

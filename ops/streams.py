@@ -37,7 +37,7 @@ def run(
 
     The input has no end of its own, for not every way to an engine can close one direction: the script
     takes as many bytes as an argument says. Raises ScriptError, UserError when the container is not there
-    or does not run, and whatever `feed` and `sink` raise; the script has ended then, too.
+    or does not run, and whatever `feed` and `sink` raise; a script that is fed has ended then, too.
     """
     from docker.errors import APIError, NotFound
 
@@ -80,7 +80,9 @@ def run(
                 sink(data)
     except BaseException:
         _cut(wire)
-        _ended(api, made)
+        if feed:
+            # What it still does with what it got must be over before anything else is done.
+            _ended(api, made)
         raise
     finally:
         stream._response.close()

@@ -192,6 +192,19 @@ def test_replicas_are_replaced_one_after_the_other_with_a_pause() -> None:
     assert pauses == ["10", "10", "0"]
 
 
+def test_the_nightly_dump_can_be_set_and_left_out() -> None:
+    names = {item.name for item in system("celery", {"backup": None}, _secrets())}
+    assert names == {
+        item.name
+        for item in mode_of("default")
+        if not item.name.startswith(("celery-dump", "celery-backups"))
+    }
+    found = system("celery", {"backup": {"hour": 4, "keep_days": 7}}, _secrets())
+    (carrier,) = [item for item in found if item.name == "celery-dump-config-carrier"]
+    script = json.dumps(carrier.inputs["uploads"])
+    assert "until_next 4 0" in script and "-mmin +10080" in script
+
+
 def test_there_is_exactly_one_beat() -> None:
     beats = [item for item in services(mode_of("default")) if labels(item)["berth.service"] == "beat"]
     (beat,) = beats

@@ -6,6 +6,7 @@ import gzip
 import queue
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from ops import dumps, logs, members, stack
+from ops import backup, dumps, logs, members, stack
 from ops.backup import stores
 from ops.cli import app
 from ops.errors import UserError
@@ -179,6 +180,71 @@ def test_only_a_whole_dump_appears(
     else:
         assert dumps.dump(None, STORE, path) == path.stat().st_size  # type: ignore[arg-type]
         assert path.stat().st_mode & 0o777 == 0o600 and list(path.parent.iterdir()) == [path]
+
+
+class Restored:
+    """A stack whose server is only told what to do."""
+
+    name, engine = "dev", SimpleNamespace(client=lambda: SimpleNamespace(close=lambda: None))
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *outcomes: BaseException | None) -> None:
+        self.done: list[str] = []
+        left = list(outcomes)
+
+        def load(_client: Any, _store: dumps.Store, path: Path, _size: int) -> None:
+            self.done.append(f"load {path.name.partition('-20')[0]}")
+            if failure := left.pop(0):
+                raise failure
+
+        def verify(_client: Any, _store: dumps.Store, path: Path) -> int:
+            self.done.append(f"verify {path.name.partition('-20')[0]}")
+            return 1
+
+        def dump(_client: Any, _store: dumps.Store, path: Path) -> int:
+            self.done.append("copy")
+            return 1
+
+        for name, replaced in {"load": load, "verify": verify, "dump": dump}.items():
+            monkeypatch.setattr(dumps, name, replaced)
+
+    def export(self) -> dict[str, Any]:
+        return {}
+
+    def outputs(self, _exported: dict[str, Any]) -> StackOutputs:
+        return OUTPUTS
+
+    def restore(self, store: str, *, yes: bool = True) -> None:
+        backup.restore(self, store, Path("given"), yes=yes)  # type: ignore[arg-type]
+
+
+def test_a_restore_verifies_asks_and_copies_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = Restored(monkeypatch, None)
+    monkeypatch.setattr(backup, "ask", lambda _question: "production")
+    with pytest.raises(UserError, match="nothing was changed"):
+        stack.restore("mysql", yes=False)
+    assert stack.done == ["verify given"]
+    monkeypatch.setattr(backup, "ask", lambda _question: "dev")
+    stack.restore("mysql", yes=False)
+    assert stack.done[1:] == ["verify given", "copy", "load given"]
+
+
+@pytest.mark.parametrize("failure", [UserError("refused", fix="f"), KeyboardInterrupt()])
+def test_a_restore_that_ends_early_is_taken_back(
+    monkeypatch: pytest.MonkeyPatch, failure: BaseException
+) -> None:
+    stack = Restored(monkeypatch, failure, None)
+    with pytest.raises(type(failure)):
+        stack.restore("mysql")
+    kept = "before-restore-cloud-api-mysql"
+    assert stack.done[2:] == ["load given", f"verify {kept}", f"load {kept}"]
+    stack = Restored(monkeypatch, failure)
+    with pytest.raises(type(failure)):
+        stack.restore("postgres")  # its transaction has done so
+    assert stack.done[2:] == ["load given"]
+    stack = Restored(monkeypatch, failure, UserError("no server", fix="f"))
+    with pytest.raises(UserError, match="putting back failed: no server") as told:
+        stack.restore("mysql")
+    assert kept in told.value.fix
 
 
 def test_no_password_is_in_a_script() -> None:
