@@ -11,7 +11,7 @@ from typing import ClassVar
 from offline.docker.container_check import failures
 from offline.docker.container_fields import CANNOT_BE_UNSET, FIELDS
 from offline.docker.difference import compare, top
-from offline.docker.foreign import warn_of_ports
+from offline.docker.foreign import warn_of_addresses, warn_of_ports
 from offline.docker.resource import (
     CheckFailure,
     Context,
@@ -51,6 +51,7 @@ class Container(Resource):
 
     def foresee(self, ctx: Context, inputs: Inputs) -> None:
         warn_of_ports(ctx, inputs)
+        warn_of_addresses(ctx, inputs)
 
     def create(self, ctx: Context, inputs: Inputs) -> tuple[str, State]:
         from offline.docker import container_lifecycle

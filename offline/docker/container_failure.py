@@ -83,9 +83,14 @@ def name_taken(api: Any, name: str, error: APIError) -> ResourceError:
     )
 
 
-def not_started(api: Any, name: str, error: APIError) -> ResourceError:
-    """The engine could not start the container; for a taken port, who holds it."""
-    text = explain(error)
+def not_started(api: Any, inputs: Mapping[str, Any], error: APIError) -> ResourceError:
+    """The engine could not start the container; for a taken port or address, who holds it."""
+    name, text = inputs["name"], explain(error)
+    if "address already in use" in text.lower() and (taken := _address_holder(api, inputs)):
+        return ResourceError(
+            f"container '{name}' cannot be started: {taken}",
+            fix="take that container off the network, or choose another address",
+        )
     port = _PORT.search(text) if "alloc" in text or "in use" in text else None
     if port is None:
         fix = _NO_GPU if "could not select device driver" in text else None
@@ -95,6 +100,20 @@ def not_started(api: Any, name: str, error: APIError) -> ResourceError:
     return ResourceError(
         f"container '{name}' cannot be started: host port {number} is taken by {holder}", fix=fix
     )
+
+
+def _address_holder(api: Any, inputs: Mapping[str, Any]) -> str | None:
+    """Which of the fixed addresses is taken, and by whom."""
+    for wanted in inputs.get("networksAdvanced") or ():
+        address = wanted.get("ipv4Address")
+        try:
+            network = api.inspect_network(wanted["name"]) if address else {}
+        except NotFound:
+            continue
+        for holder in (network.get("Containers") or {}).values():
+            if str(holder.get("IPv4Address")).partition("/")[0] == address:
+                return f"its address {address} is taken by container '{holder['Name']}'"
+    return None
 
 
 def _port_holder(api: Any, number: int, name: str) -> tuple[str, str]:

@@ -175,9 +175,9 @@ def _start(ctx: Context, id: str, inputs: Inputs) -> None:
     except NotFound as error:
         if "No such container" in explain(error):
             raise
-        raise not_started(ctx.engine.api, inputs["name"], error) from None
+        raise not_started(ctx.engine.api, inputs, error) from None
     except APIError as error:
-        raise not_started(ctx.engine.api, inputs["name"], error) from None
+        raise not_started(ctx.engine.api, inputs, error) from None
 
 
 def _give_up(ctx: Context, id: str, inputs: Inputs, error: BaseException) -> None:

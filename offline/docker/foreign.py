@@ -1,4 +1,4 @@
-"""What stands in the way of a creation, told by a preview: names and ports that are somebody else's.
+"""What stands in the way of a creation, told by a preview: names, ranges, addresses and ports of others.
 
 Told only where it is certain. The resource carries the label `berth.stack`, and what is in its way has not
 the same one: what this stack holds itself may be gone when its turn comes. The engine is asked only where it
@@ -13,6 +13,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_network
 from typing import Any, Final
 
 from offline.docker.labels import to_docker
@@ -37,11 +38,55 @@ class _Socket(http.client.HTTPConnection):
 
 
 def warn_of_network(ctx: Context, inputs: Mapping[str, Any]) -> None:
-    """Warn that another one has the network's name."""
+    """Warn that another one has the network's name, or addresses of its subnet."""
     name = inputs.get("name")
     for other in _foreign(ctx, inputs, "/networks"):
+        whose = _whose("network", str(other.get("Name")), other)
         if other.get("Name") == name:
-            ctx.warn(f"the update will fail: {_whose('network', str(name), other)}; choose another name")
+            ctx.warn(f"the update will fail: {whose}; choose another name")
+        elif met := overlap(inputs, other):
+            ctx.warn(
+                f"the update will fail: {whose} and has {met[1]}, which {met[0]} overlaps; choose another"
+            )
+
+
+def overlap(inputs: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, str] | None:
+    """A subnet of a network's inputs and the one that it overlaps of another, as the engine describes it."""
+    theirs = _list((other.get("IPAM") or {}).get("Config"))
+    for wanted in _list(inputs.get("ipamConfigs")):
+        for config in theirs:
+            try:
+                ours, taken = ip_network(str(wanted.get("subnet"))), ip_network(str(config.get("Subnet")))
+            except ValueError:
+                continue
+            if ours.version == taken.version and ours.overlaps(taken):
+                return str(ours), str(taken)
+    return None
+
+
+def warn_of_addresses(ctx: Context, inputs: Mapping[str, Any]) -> None:
+    """Warn that another container has a fixed address which this one is to have."""
+    for wanted in _list(inputs.get("networksAdvanced")):
+        if isinstance(wanted.get("ipv4Address"), str):
+            for other in _foreign(ctx, inputs, "/containers/json"):
+                if _has_address(other, str(wanted.get("name")), wanted["ipv4Address"]):
+                    ctx.warn(
+                        f"the update will fail: {holder_of(other)} and has the address "
+                        f"{wanted['ipv4Address']}; take it off that network, or choose another address"
+                    )
+
+
+def _has_address(container: Mapping[str, Any], network: str, address: str) -> bool:
+    joined = (container.get("NetworkSettings") or {}).get("Networks") or {}
+    return any(
+        network in (name, (found or {}).get("NetworkID")) and (found or {}).get("IPAddress") == address
+        for name, found in joined.items()
+    )
+
+
+def holder_of(container: Mapping[str, Any]) -> str:
+    """A container of the engine's list, and whose it is."""
+    return _whose("container", str((container.get("Names") or ["?"])[0]).lstrip("/"), container)
 
 
 def warn_of_ports(ctx: Context, inputs: Mapping[str, Any]) -> None:
@@ -52,10 +97,9 @@ def warn_of_ports(ctx: Context, inputs: Mapping[str, Any]) -> None:
     for other in _foreign(ctx, inputs, "/containers/json"):
         for port in wanted:
             if any(_clash(port, taken) for taken in other.get("Ports") or ()):
-                holder = _whose("container", str((other.get("Names") or ["?"])[0]).lstrip("/"), other)
                 ctx.warn(
-                    f"the update will fail: {holder} and publishes host port {int(port['external'])}; "
-                    "stop it, or publish another port"
+                    f"the update will fail: {holder_of(other)} and publishes host port "
+                    f"{int(port['external'])}; stop it, or publish another port"
                 )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from offline.docker.engine import root_cause
-from offline.docker.foreign import warn_of_network
+from offline.docker.foreign import overlap, warn_of_network
 from offline.docker.labels import LABELS, from_docker, to_docker
 from offline.docker.resource import (
     UNKNOWN,
@@ -79,18 +79,7 @@ class Network(Resource):
         for other in api.networks(names=[name]):
             if other["Name"] == name:
                 raise taken(ctx, self.type, name, id=other["Id"], labels=other.get("Labels"))
-        made = api.create_network(
-            name,
-            driver=inputs.get("driver") or None,
-            options=inputs.get("options") or None,
-            ipam=_ipam(inputs),
-            check_duplicate=True,
-            internal=bool(inputs.get("internal")),
-            labels=to_docker(inputs.get("labels")) or None,
-            enable_ipv6=bool(inputs.get("ipv6")),
-            attachable=True if inputs.get("attachable") else None,
-            ingress=True if inputs.get("ingress") else None,
-        )
+        made = _made(api, name, inputs)
         try:
             return made["Id"], _state(api.inspect_network(made["Id"]))
         except (OSError, DockerException) as error:
@@ -137,6 +126,36 @@ class Network(Resource):
     def preview(self, ctx: Context, inputs: Inputs) -> State:
         # The engine adds nothing to a driver and options that are given, but decides when they are not.
         return {"internal": inputs.get("internal", False), "driver": inputs.get("driver", UNKNOWN), **inputs}
+
+
+def _made(api: APIClient, name: str, inputs: Inputs) -> dict[str, Any]:
+    from docker.errors import APIError
+
+    options: dict[str, Any] = {
+        "driver": inputs.get("driver") or None,
+        "options": inputs.get("options") or None,
+        "ipam": _ipam(inputs),
+        "check_duplicate": True,
+        "internal": bool(inputs.get("internal")),
+        "labels": to_docker(inputs.get("labels")) or None,
+        "enable_ipv6": bool(inputs.get("ipv6")),
+        "attachable": True if inputs.get("attachable") else None,
+        "ingress": True if inputs.get("ingress") else None,
+    }
+    try:
+        return dict(api.create_network(name, **options))
+    except APIError as error:
+        if "overlaps" not in str(error.explanation).lower():
+            raise
+        met = [
+            f"{pair[0]} overlaps {pair[1]} of network '{other['Name']}'"
+            for other in api.networks()
+            if (pair := overlap(inputs, other))
+        ]
+        raise ResourceError(
+            f"network '{name}' cannot be made: {'; '.join(met) or error.explanation}",
+            fix="choose another subnet, or remove that network (docker network rm NAME)",
+        ) from error
 
 
 def _ipam(inputs: Inputs) -> dict[str, Any]:

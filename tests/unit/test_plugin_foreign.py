@@ -22,7 +22,9 @@ OURS = [{"label": "berth.stack", "value": "dev"}]
 NETWORKS = [
     {"Name": "mine", "Labels": {"berth.stack": "dev"}},
     {"Name": "others", "Labels": {"berth.stack": "prod"}},
-    {"Name": "bare", "Labels": None},
+    {"Name": "bare", "Labels": None, "IPAM": {"Config": [{"Subnet": "172.20.0.0/16"}]}},
+    {"Name": "ours", "Labels": {"berth.stack": "dev"}, "IPAM": {"Config": [{"Subnet": "172.21.0.0/16"}]}},
+    {"Name": "six", "Labels": {}, "IPAM": {"Config": [{"Subnet": "fd00::/64"}, {}]}},
 ]
 CONTAINERS = [
     {"Names": ["/mine"], "Labels": {"berth.stack": "dev"}, "Ports": [{"PublicPort": 80, "IP": "0.0.0.0"}]},
@@ -30,6 +32,7 @@ CONTAINERS = [
         "Names": ["/bare"],
         "Labels": {},
         "Ports": [{"PublicPort": 8010, "IP": "127.0.0.1", "Type": "tcp"}, {"PrivatePort": 9}],
+        "NetworkSettings": {"Networks": {"net": {"NetworkID": "n1", "IPAddress": "172.20.0.30"}}},
     },
 ]
 
@@ -120,6 +123,40 @@ def test_a_port_of_another_is_told(host: str, ip: str) -> None:
     ],
 )
 def test_no_false_alarm_about_ports(host: str, inputs: dict[str, Any]) -> None:
+    assert told(host, Container(), inputs) == []
+
+
+def ranges(*subnets: object) -> dict[str, Any]:
+    return {"name": "free", "labels": OURS, "ipamConfigs": [{"subnet": subnet} for subnet in subnets]}
+
+
+def test_a_range_of_another_is_told(host: str) -> None:
+    (line,) = told(host, Network(), ranges("172.20.128.0/24"))
+    assert line == (
+        "the update will fail: network 'bare' is not of berth and has 172.20.0.0/16, which 172.20.128.0/24 "
+        "overlaps; choose another"
+    )
+
+
+@pytest.mark.parametrize("subnets", [["172.22.0.0/16"], ["172.21.0.0/16"], [UNKNOWN], [None], []])
+def test_no_false_alarm_about_ranges(host: str, subnets: list[object]) -> None:
+    assert told(host, Network(), ranges(*subnets)) == []
+
+
+def joining(address: object, network: object = "net") -> dict[str, Any]:
+    return {"labels": OURS, "networksAdvanced": [{"name": network, "ipv4Address": address}]}
+
+
+@pytest.mark.parametrize("network", ["net", "n1"])
+def test_an_address_of_another_is_told(host: str, network: str) -> None:
+    (line,) = told(host, Container(), joining("172.20.0.30", network))
+    assert "container 'bare' is not of berth and has the address 172.20.0.30" in line
+
+
+@pytest.mark.parametrize(
+    "inputs", [joining("172.20.0.31"), joining("172.20.0.30", "other"), joining(UNKNOWN), joining(None)]
+)
+def test_no_false_alarm_about_addresses(host: str, inputs: dict[str, Any]) -> None:
     assert told(host, Container(), inputs) == []
 
 
