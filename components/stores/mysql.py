@@ -9,11 +9,12 @@ import pulumi
 
 from components.containers.container import ConfigFile, ConfigFiles, EnvVar, Hardening, SecretFile
 from components.containers.image import Image
-from components.containers.job import Job, JobSpec
+from components.containers.job import JobSpec
 from components.containers.network import AnyNetwork
-from components.containers.service import Completed, Dependency, Healthy
+from components.containers.service import Dependency
 from components.stores import mysql_files as files
 from components.stores.mysql_settings import MysqlReplicaSpec, MysqlSpec
+from components.stores.replica import StoreReplica
 from components.stores.store import (
     AUTHORITY,
     CERTIFICATE,
@@ -70,7 +71,7 @@ class Mysql(Store):
         )
 
 
-class MysqlReplica(Store):
+class MysqlReplica(StoreReplica):
     """A server that follows `of` and answers reading queries; its alias must be in the certificate, too.
 
     replication_password: of the user `replicator`, which the job `{name}-access` makes in the primary; MySQL
@@ -89,34 +90,20 @@ class MysqlReplica(Store):
         replication_password: pulumi.Input[str],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        self.of = of
-        self._passwords = {
-            files.ROOT_PASSWORD: of.root_password,
-            files.REPLICATION_PASSWORD: replication_password,
-        }
         super().__init__(
             name,
             spec,
             replica(spec, of.spec.alias, of.tls.authority),
             image=image,
-            network=of.network,
-            secrets={**self._passwords, CERTIFICATE: of.tls.certificate},
-            after=[Healthy(of.service)],
+            of=of,
+            tls=of.tls,
+            access=access_spec(spec, of.spec.alias, of.tls.authority),
+            passwords={
+                files.ROOT_PASSWORD: of.root_password,
+                files.REPLICATION_PASSWORD: replication_password,
+            },
             opts=opts,
         )
-
-    def prepare(self, image: Image) -> Sequence[Dependency]:
-        """The job that lets the replica in."""
-        job = Job(
-            f"{self.name}-access",
-            access_spec(self.spec, self.of.spec.alias, self.of.tls.authority),
-            image=image,
-            network=self.of.network,
-            secrets=self._passwords,
-            depends_on=self.of.service.containers,
-            opts=self.child(),
-        )
-        return [Completed(job)]
 
 
 def primary(spec: MysqlSpec, authority: str) -> Recipe:

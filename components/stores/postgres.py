@@ -9,11 +9,12 @@ import pulumi
 
 from components.containers.container import ConfigFile, ConfigFiles, EnvVar, Hardening, SecretFile
 from components.containers.image import Image
-from components.containers.job import Job, JobSpec
+from components.containers.job import JobSpec
 from components.containers.network import AnyNetwork
-from components.containers.service import Completed, Dependency, Healthy
+from components.containers.service import Dependency
 from components.stores import postgres_files as files
 from components.stores.postgres_settings import PostgresReplicaSpec, PostgresSpec
+from components.stores.replica import StoreReplica
 from components.stores.store import AUTHORITY, CERTIFICATE, CONFIG, Recipe, Store, StoreSpec, Tls, preamble
 from components.stores.tuning import PostgresTuning
 
@@ -57,7 +58,7 @@ class Postgres(Store):
         )
 
 
-class PostgresReplica(Store):
+class PostgresReplica(StoreReplica):
     """A server that follows `primary` and answers reading queries; its alias must be in the certificate, too.
 
     replication_password: of the role `replicator`, which the job `{name}-access` makes in the primary.
@@ -80,31 +81,17 @@ class PostgresReplica(Store):
                 f"{name}: tuning.max_connections is {spec.tuning.max_connections}; "
                 f"allowed: {of.database.tuning.max_connections} or more, as the primary has"
             )
-        self.of = of
-        self._passwords = {files.PASSWORD: of.password, files.REPLICATION_PASSWORD: replication_password}
         super().__init__(
             name,
             spec,
             replica(spec, of.database, of.tls.authority),
             image=image,
-            network=of.network,
-            secrets={**self._passwords, CERTIFICATE: of.tls.certificate},
-            after=[Healthy(of.service)],
+            of=of,
+            tls=of.tls,
+            access=access_spec(spec, of.database, of.tls.authority),
+            passwords={files.PASSWORD: of.password, files.REPLICATION_PASSWORD: replication_password},
             opts=opts,
         )
-
-    def prepare(self, image: Image) -> Sequence[Dependency]:
-        """The job that lets the replica in."""
-        job = Job(
-            f"{self.name}-access",
-            access_spec(self.spec, self.of.database, self.of.tls.authority),
-            image=image,
-            network=self.of.network,
-            secrets=self._passwords,
-            depends_on=self.of.service.containers,
-            opts=self.child(),
-        )
-        return [Completed(job)]
 
 
 def primary(spec: PostgresSpec, authority: str) -> Recipe:
