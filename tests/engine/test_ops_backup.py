@@ -178,4 +178,4 @@ def test_logs_are_told_by_service(bench: KeptBench) -> None:
     assert "said now" in following.stdout.readline()
     following.send_signal(signal.SIGINT)
     assert "Traceback" not in following.communicate(timeout=30)[1] and following.returncode == 0
-    assert "name one of: dump, postgres, mysql" in bench.fails("logs", "nginx")
+    assert "name one of: dump, mysql, postgres" in bench.fails("logs", "nginx")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import queue
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -250,3 +251,25 @@ def test_a_restore_that_ends_early_is_taken_back(
 def test_no_password_is_in_a_script() -> None:
     for script in (*dumps._DUMP.values(), *dumps._LOAD.values()):
         assert "PGPASSWORD" not in script and "MYSQL_PWD" not in script and "--password" not in script
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("out", [io.StringIO, Terminal])
+def test_colours_are_for_a_terminal_only(monkeypatch: pytest.MonkeyPatch, out: type[io.StringIO]) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr("sys.stdout", shown := out())
+    write = logs.printer(["app-1", "db"])
+    write(logs.Line(at="", label="db", text="[bold]as it is[/bold] " + "long " * 40))
+    write(logs.Line(at="", label="app-1", text="\x1b]0;a title\x07\x1b[2Jtext"))
+    text = shown.getvalue()
+    assert "[bold]as it is[/bold] long long" in text and text.count("\n") == 2
+    assert ("\x1b[" in text.partition("\n")[0]) == (out is Terminal)
+    if out is Terminal:
+        assert "\x1b]" not in text and "\x1b[2J" not in text
+    else:
+        assert text.startswith("db    | [bold]")
