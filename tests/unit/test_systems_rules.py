@@ -1,33 +1,20 @@
-"""What docs/systems.md lists of the three systems, as a default stack file makes it."""
+"""The rules for all systems in docs/systems.md, kept by every system that a stack file can choose."""
 
 from __future__ import annotations
 
-import json
 import re
-from functools import cache
-from typing import Any
 
 import pytest
+import yaml
 
-from components.containers.image import Image
-from stacks.certificates import Authority
+from components.units import Address
+from stacks.claims import PortClaim, closed_ports
 from stacks.image_settings import THIRD_PARTY
 from stacks.problems import SettingsError
-from stacks.secrets import CertificateRequest
-from stacks.settings import missing_secrets
+from stacks.settings import load, missing_secrets
 from stacks.systems import SYSTEMS
-from tests.unit.program import Registration
-from tests.unit.systems import (
-    HIDDEN,
-    containers,
-    keeps_the_rules,
-    kept,
-    labels,
-    plain,
-    published,
-    services,
-    system,
-)
+from tests.unit.composed import default, location, made, nginx
+from tests.unit.systems import PROJECT, containers, keeps_the_rules, kept, labels, plain, published, services
 
 PUBLIC = {
     "celery": {("0.0.0.0", 80), ("0.0.0.0", 443)},
@@ -44,72 +31,6 @@ KEPT = {
     "cloud-api": {"mysql_data", "redis_data", "uploads", "temp", "logs"},
     "gateway": {"audio-data", "processor-data"},
 }
-
-
-@cache
-def authority() -> Authority:
-    """Signs what these stacks need."""
-    return Authority.new("tests")
-
-
-def made(name: str, settings: dict[str, Any] | None = None, **stack: Any) -> dict[str, Registration]:
-    """What a stack with this one system registers, by name."""
-    asked = missing_secrets({"berth:systems": f'["{name}"]', f"berth:{name}": json.dumps(settings or {})})
-    secrets = {
-        request.name: request.issue(authority()) if isinstance(request, CertificateRequest) else HIDDEN
-        for request in asked
-    }
-    return {
-        f"{item.type.rpartition(':')[2]} {item.name}": item
-        for item in system(name, settings or {}, secrets, **stack)
-    }
-
-
-@cache
-def default(name: str) -> dict[str, Registration]:
-    """The system as it is when nothing is said of it; made once."""
-    return made(name)
-
-
-def container(found: dict[str, Registration], name: str) -> dict[str, Any]:
-    """The inputs of one container."""
-    return found[f"Container {name}"].inputs
-
-
-def files(found: dict[str, Registration], owner: str) -> dict[str, str]:
-    """The rendered files of one container, by path."""
-    uploads = container(found, f"{owner}-config-carrier")["uploads"]
-    return {upload["file"]: upload["content"] for upload in uploads}
-
-
-def nginx(found: dict[str, Registration], name: str) -> str:
-    """The edge's configuration."""
-    return files(found, f"{name}-edge-nginx")["/etc/edge/config/nginx.conf"]
-
-
-def location(text: str, path: str) -> str:
-    """The body of one location of nginx."""
-    match = re.search(rf"location {re.escape(path)} \{{\n(.*?)\n {{8}}\}}", text, re.DOTALL)
-    assert match, path
-    return match[1]
-
-
-def waits_for(found: dict[str, Registration], name: str) -> set[str]:
-    """All that a resource comes after, however indirectly."""
-    before: set[str] = set()
-    wanted = [name]
-    while wanted:
-        asked = found[f"Container {wanted.pop()}"].options.get("depends_on", [])
-        wanted += [one for one in asked if one not in before and f"Container {one}" in found]
-        before |= {*asked}
-    return before
-
-
-def environment(found: dict[str, Registration], name: str) -> dict[str, str]:
-    return dict(line.split("=", 1) for line in container(found, name)["envs"])
-
-
-# Rules of all systems
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
@@ -199,202 +120,30 @@ def test_registry_is_the_default_with_pinned_images(name: str) -> None:
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_local_images_are_named_by_their_content(name: str) -> None:
     built = [item for item in default(name).values() if item.type == "docker:index/image:Image"]
-    assert built and Image.kind == "containers:Image"
+    assert built
     for item in built:
         assert re.fullmatch(r"berth/[a-z-]+:[0-9a-f]{12}", item.inputs["imageName"])
 
 
-# 1 cloud-api
+INTERNAL = (3000, 3005, 5000, 5173, 8000, 8001, 8051, 8093, 3306, 5432, 6379, 22, 2375, 2376)
 
 
-def test_the_editor_has_its_network_and_its_names() -> None:
-    found = default("cloud-api")
-    assert found["Network cloud-api-network-bridge"].inputs["name"] == "audio-editor-network"
-    assert found["Network cloud-api-network-bridge"].inputs["driver"] == "bridge"
-    aliases = {
-        alias
-        for item in services([*found.values()])
-        for network in item.inputs["networksAdvanced"]
-        for alias in network["aliases"]
-    }
-    assert aliases == {"nginx", "frontend", "backend", "tts-proxy", "mysql", "redis"}
+@pytest.mark.parametrize("port", INTERNAL)
+def test_any_other_port_is_refused_but_on_loopback(port: int) -> None:
+    def refused(address: str) -> bool:
+        return bool([*closed_ports([PortClaim("berth:web.port", Address(address), port)])])
+
+    assert refused("0.0.0.0") and refused("192.168.1.5") and refused("10.0.0.5")
+    assert not refused("127.0.0.1")
 
 
-@pytest.mark.parametrize("role", ["frontend", "backend", "tts-proxy"])
-def test_the_editors_services_scale_behind_the_edge(role: str) -> None:
-    found = made("cloud-api", {role.replace("-", "_"): {"replicas": 3}})
-    assert {f"Container cloud-api-{role}-{number}" for number in (1, 2, 3)} <= {*found}
-    text = nginx(found, "cloud-api")
-    assert f"include upstreams/{role}.conf;" in text and f"proxy_pass http://{role};" in text
-
-
-def test_the_editors_door_has_tls_websockets_and_cached_files() -> None:
-    text = nginx(default("cloud-api"), "cloud-api")
-    assert "listen 443 ssl" in text and "ssl_certificate tls/public.pem;" in text
-    assert "return 301 https://$host$request_uri;" in text
-    assert "proxy_set_header Upgrade $http_upgrade;" in location(text, "= /ws")
-    assets = location(text, "/assets/")
-    assert "expires 1y;" in assets and 'add_header Cache-Control "public, immutable";' in assets
-
-
-def test_the_editors_settings_reach_the_backend() -> None:
-    found = default("cloud-api")
-    given = environment(found, "cloud-api-backend-1")
-    assert given["NODE_ENV"] == "production" and given["PORT"] == "3000"
-    assert given["REDIS_URL"] == "redis://redis:6379" and given["MYSQL_HOST"] == "mysql"
-    assert given["MYSQL_CA_FILE"] == "/etc/backend/tls/ca.pem"
-    server = environment(found, "cloud-api-mysql-server-1")
-    assert given["MYSQL_DATABASE"] == server["MYSQL_DATABASE"] and given["MYSQL_USER"] == server["MYSQL_USER"]
-    assert server["MYSQL_ROOT_PASSWORD_FILE"] and server["MYSQL_PASSWORD_FILE"]
-    mounts = {mount["target"] for mount in container(found, "cloud-api-backend-1")["mounts"]}
-    assert {"/app/uploads", "/app/temp", "/app/logs"} <= mounts
-
-
-def test_the_clouds_addresses_and_keys_reach_the_proxy() -> None:
-    given = environment(default("cloud-api"), "cloud-api-tts-proxy-1")
-    assert given["COSYVOICE_CLOUD_API_URL"].startswith("https://dashscope.aliyuncs.com/")
-    assert given["COSYVOICE_CLOUD_API_KEY_FILE"] == "/run/secrets/cosyvoice_api_key"
-    assert (given["PORT"], given["ADMIN_PORT"]) == ("8001", "8051")
-    url = "https://api.example.com/gpt-sovits/v1"
-    voice = {"provider": "gpt-sovits", "id": "ann", "languages": ["en"], "ref_audio_path": "ann.wav"}
-    settings = {
-        "apis": {"gpt_sovits": url},
-        "tts_proxy": {"voices": [{**voice, "prompt_lang": "en"}]},
-    }
-    both = environment(made("cloud-api", settings), "cloud-api-tts-proxy-1")
-    assert both["GPT_SOVITS_CLOUD_API_URL"] == url
-    assert both["GPT_SOVITS_CLOUD_API_KEY_FILE"] == "/run/secrets/gpt_sovits_api_key"
-
-
-def test_the_page_is_built_or_reloads_itself() -> None:
-    found = default("cloud-api")
-    assert container(found, "cloud-api-frontend-1")["command"] == ["node", "server/main.js"]
-    found = made("cloud-api", {"frontend": {"mode": "development"}})
-    assert "node_modules/vite/bin/vite.js" in container(found, "cloud-api-frontend-1")["command"]
-    assert found["Image cloud-api-frontend-image-built"].inputs["build"]["target"] == "dev"
-    assert "proxy_set_header Upgrade" in location(nginx(found, "cloud-api"), "/")
-
-
-def test_the_database_may_have_a_replica() -> None:
-    assert "Container cloud-api-mysql-replica-server-1" not in default("cloud-api")
-    found = made("cloud-api", {"mysql": {"replica": {}}})
-    assert "cloud-api-mysql-server-1" in waits_for(found, "cloud-api-mysql-replica-server-1")
-    assert "cloud-api-mysql-replica-data-local" in kept([*found.values()])
-    settings = files(found, "cloud-api-mysql-server")["/etc/store/my.cnf"]
-    assert "require_secure_transport = ON" in settings
-
-
-def test_the_editor_starts_in_order() -> None:
-    found = default("cloud-api")
-    stores = {"cloud-api-mysql-server-1", "cloud-api-redis-server-1"}
-    assert stores <= waits_for(found, "cloud-api-backend-1")
-    behind = {f"cloud-api-{role}-1" for role in ("frontend", "backend", "tts-proxy")}
-    assert stores | behind <= waits_for(found, "cloud-api-edge-nginx-1")
-
-
-# 2 celery
-
-
-def test_the_addresses_follow_the_subnet() -> None:
-    found = made("celery", {"network": {"subnet": "10.9.0.0/24"}})
-    (place,) = container(found, "celery-app-1")["networksAdvanced"]
-    assert place["ipv4Address"] == "10.9.0.20"
-
-
-def test_a_subnet_that_overlaps_is_refused() -> None:
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_no_secret_has_a_default(name: str) -> None:
+    config = {"berth:systems": f'["{name}"]', "berth:images": '{"source": "local"}'}
     with pytest.raises(SettingsError) as error:
-        made("celery", systems=["celery", "gateway"], gateway={"network": {"subnet": "172.20.1.0/24"}})
-    assert "berth:gateway.network.subnet: 172.20.1.0/24: overlaps berth:celery.network.subnet" in str(
-        error.value
-    )
-
-
-def test_app_workers_and_beat_are_of_one_image() -> None:
-    found = [
-        (labels(item)["berth.service"], item.inputs["image"], item.inputs.get("command"))
-        for item in services([*default("celery").values()])
-    ]
-    image = container(default("celery"), "celery-app-1")["image"]
-    ours = [(role, command) for role, used, command in found if used == image]
-    assert sorted(ours) == [
-        *[("app", ["taifish-app"])] * 3,
-        ("beat", ["taifish-beat"]),
-        *[("worker", ["taifish-worker"])] * 3,
-    ]
-
-
-def test_taifishs_door_balances_and_keeps_files_for_a_year() -> None:
-    text = nginx(default("celery"), "celery")
-    upstream = text.partition("upstream app {")[2].partition("}")[0]
-    assert "include upstreams/app.conf;" in upstream and "keepalive 32;" in upstream
-    static = location(text, "/static/")
-    assert "expires 1y;" in static and 'add_header Cache-Control "public, immutable";' in static
-
-
-def test_postgres_and_redis_are_told_what_the_list_says() -> None:
-    found = default("celery")
-    told = files(found, "celery-postgres-server")["/etc/store/postgresql.conf"]
-    for line in (
-        "shared_buffers = 256MB",
-        "work_mem = 4MB",
-        "maintenance_work_mem = 64MB",
-        "effective_cache_size = 1GB",
-        "max_connections = 200",
-    ):
-        assert line in told.splitlines()
-    told = files(found, "celery-redis-server")["/etc/store/redis.conf"]
-    for line in (
-        f"maxmemory {256 * 1024**2}",
-        "maxmemory-policy allkeys-lru",
-        "appendonly yes",
-        "aclfile /run/secrets/users.acl",
-    ):
-        assert line in told.splitlines()
-
-
-def test_config_files_are_mounted_read_only() -> None:
-    found = default("celery")
-    for role in ("celery-postgres-server", "celery-redis-server"):
-        carried = container(found, f"{role}-1")["volumes"]
-        assert {"fromContainer": f"{role}-config-carrier-0000000:ro"} in carried
-    (config,) = [
-        mount
-        for mount in container(found, "celery-edge-nginx-1")["mounts"]
-        if mount["target"] == "/etc/edge/config"
-    ]
-    assert config["readOnly"]
-
-
-@pytest.mark.parametrize("kind", ["directory", "encrypted"])
-def test_taifishs_data_lie_below_the_root(kind: str) -> None:
-    found = made("celery", {"data": {"kind": kind, "root": "/srv/fish"}})
-    devices = {
-        item.inputs["driverOpts"]["device"]
-        for item in found.values()
-        if item.type.endswith(":Volume") and item.inputs.get("driverOpts", {}).get("o") == "bind"
-    }
-    parts = ("postgres", "redis", "app/logs", "app/uploads", "app/exports", "app/backups")
-    assert devices >= {f"/srv/fish/data/{part}" for part in parts}
-    guard = files(found, "celery-postgres-guard")["/etc/store/guard.sh"]
-    assert ("not encrypted (dm-crypt)" in guard) is (kind == "encrypted")
-    (script,) = container(found, "celery-directories-make-run")["command"]
-    for folder in ("ssl", "logs", "backups", "data/app/exports"):
-        assert f"make {folder} " in script
-    assert "celery-directories-make-run" in waits_for(found, "celery-postgres-server-1")
-
-
-# 3 gateway
-
-
-def test_the_gateway_has_its_network_and_its_ports() -> None:
-    found = default("gateway")
-    assert found["Network gateway-network-bridge"].inputs["name"] == "api-gateway_api-network"
-    probes = {
-        labels(item)["berth.service"]: item.inputs["healthcheck"]["tests"][-1]
-        for item in services([*found.values()])
-    }
-    assert probes == {
-        "api-gateway": "http://127.0.0.1:8010/health",
-        "douyin-processor": "http://127.0.0.1:8093/health",
-        "file-system-go": "http://127.0.0.1:8000/health",
-    }
+        load(config, stack="dev")
+    asked = {request.config_path for request in missing_secrets(config)}
+    assert {problem.path for problem in error.value.problems} == asked
+    for file in PROJECT.glob("Pulumi.*.yaml"):
+        for value in yaml.safe_load(file.read_text())["config"].get("berth:secrets", {}).values():
+            assert value.keys() == {"secure"}, file
