@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import Field, ValidationInfo, field_validator
 
@@ -14,12 +14,27 @@ from stacks.system import ServiceSettings, Sized
 DatabaseName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 UserName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,31}$")]
 
+_Tuning = TypeVar("_Tuning", PostgresTuning, MysqlTuning)
 
-class PostgresService(ServiceSettings):
-    """PostgreSQL 15; TLS required."""
+
+class Database(ServiceSettings):
+    """A server that must fit its memory."""
 
     cpus: Cpus = Cpus("1")
     memory: Memory = Memory("1GiB")
+    tuning: PostgresTuning | MysqlTuning
+
+    @field_validator("tuning")
+    @classmethod
+    def _fits(cls, tuning: _Tuning, info: ValidationInfo) -> _Tuning:
+        if "memory" in info.data:
+            tuning.check(info.data["memory"])
+        return tuning
+
+
+class PostgresService(Database):
+    """PostgreSQL 15; TLS required."""
+
     tuning: PostgresTuning = PostgresTuning(
         shared_buffers=Size("256MiB"),
         work_mem=Size("4MiB"),
@@ -27,13 +42,6 @@ class PostgresService(ServiceSettings):
         effective_cache_size=Size("1GiB"),
         max_connections=200,
     )
-
-    @field_validator("tuning")
-    @classmethod
-    def _fits(cls, tuning: PostgresTuning, info: ValidationInfo) -> PostgresTuning:
-        if "memory" in info.data:
-            tuning.check(info.data["memory"])
-        return tuning
 
 
 class Replica(Sized):
@@ -43,14 +51,12 @@ class Replica(Sized):
     memory: Memory = Memory("1GiB")
 
 
-class MysqlService(ServiceSettings):
+class MysqlService(Database):
     """MySQL 8.0; TLS required."""
 
     database: DatabaseName
     user: UserName
     tuning: MysqlTuning = MysqlTuning()
-    cpus: Cpus = Cpus("1")
-    memory: Memory = Memory("1GiB")
     replica: Replica | None = None
 
     @field_validator("user")
@@ -59,13 +65,6 @@ class MysqlService(ServiceSettings):
         if user in ("root", "replicator"):
             raise ValueError("it is the server's own; allowed: another name")
         return user
-
-    @field_validator("tuning")
-    @classmethod
-    def _fits(cls, tuning: MysqlTuning, info: ValidationInfo) -> MysqlTuning:
-        if "memory" in info.data:
-            tuning.check(info.data["memory"])
-        return tuning
 
     @field_validator("replica")
     @classmethod

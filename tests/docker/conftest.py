@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import docker
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from offline.docker.__main__ import start
 from offline.docker.server import Provider
 from tests.docker.images import busybox_image  # noqa: F401
-from tests.docker.plugin import PluginClient
+from tests.docker.plugin import Made, PluginClient
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +39,18 @@ def plugin() -> Iterator[PluginClient]:
 def prefix() -> str:
     """A name that no other test uses."""
     return f"plugin-test-{secrets.token_hex(3)}"
+
+
+@pytest.fixture
+def made(request: pytest.FixtureRequest, plugin: PluginClient, prefix: str) -> Iterator[Callable[..., Made]]:
+    """Makes resources of the module's TOKEN; what is left of them goes at the end."""
+    kept: list[Made] = []
+
+    def make(**inputs: Any) -> Made:
+        one = plugin.create(request.module.TOKEN, inputs, name=prefix)
+        kept.append(one)
+        return one
+
+    yield make
+    for one in kept:
+        plugin.delete(one)

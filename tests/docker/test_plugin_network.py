@@ -6,25 +6,10 @@ import docker
 import grpc
 import pytest
 
-from tests.docker.plugin import Made, PluginClient, plain
+from tests.docker.plugin import plain
 
 pytestmark = pytest.mark.docker
 TOKEN = "docker:index/network:Network"
-
-
-@pytest.fixture
-def made(plugin: PluginClient, prefix: str):
-    """Make networks; what is left of them goes at the end."""
-    kept: list[Made] = []
-
-    def make(**inputs) -> Made:
-        one = plugin.create(TOKEN, inputs, name=prefix)
-        kept.append(one)
-        return one
-
-    yield make
-    for one in kept:
-        plugin.delete(one)
 
 
 def test_network_gets_an_automatic_name_and_its_outputs(plugin, made, prefix, client) -> None:

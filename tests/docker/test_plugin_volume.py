@@ -6,25 +6,10 @@ import grpc
 import pytest
 
 from offline.docker.volume import Volume
-from tests.docker.plugin import CheckFailed, Made, PluginClient, plain
+from tests.docker.plugin import CheckFailed, plain
 
 pytestmark = pytest.mark.docker
 TOKEN = "docker:index/volume:Volume"
-
-
-@pytest.fixture
-def made(plugin: PluginClient, prefix: str):
-    """Make volumes; what is left of them goes at the end."""
-    kept: list[Made] = []
-
-    def make(**inputs) -> Made:
-        one = plugin.create(TOKEN, inputs, name=prefix)
-        kept.append(one)
-        return one
-
-    yield make
-    for one in kept:
-        plugin.delete(one)
 
 
 def test_volume_lives_and_goes(plugin, made, prefix, client) -> None:

@@ -26,6 +26,14 @@ def pulumi_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@pytest.fixture(scope="session")
+def engine() -> Iterator[docker.DockerClient]:
+    """The Docker engine, to look from outside."""
+    client = docker.from_env()
+    yield client
+    client.close()
+
+
 @pytest.fixture
 def project(toolchain: Toolchain, pulumi_home: Path, tmp_path: Path) -> Iterator[Project]:
     """An empty project with a stack `dev`; what the stack holds at the end is destroyed."""
@@ -37,13 +45,9 @@ def project(toolchain: Toolchain, pulumi_home: Path, tmp_path: Path) -> Iterator
 
 
 @pytest.fixture(scope="session")
-def store_images() -> dict[str, str]:
+def store_images(engine: docker.DockerClient) -> dict[str, str]:
     """Role to the tag of the local image of each store."""
-    client = docker.from_env()
-    try:
-        return {role: image(client, role) for role in ("postgres", "mysql", "redis")}
-    finally:
-        client.close()
+    return {role: image(engine, role) for role in ("postgres", "mysql", "redis")}
 
 
 @pytest.fixture
