@@ -69,8 +69,7 @@ RULES = (
         '`pulumi cancel --stack {stack}` after eval "$(./berth env)"',
     ),
     _rule(
-        r"protected.{0,200}cannot be deleted|unable to delete resource .{0,200}as it is currently marked "
-        "for protection",
+        r"cannot be deleted\s+because it is protected|as it is currently marked for protection",
         "a protected resource would be deleted or replaced (named above); nothing of it was changed",
         "undo the setting that makes this necessary; to give the data up on purpose: ./berth destroy "
         "--with-data",

@@ -23,6 +23,11 @@ Diagnostics:
 
 Resources:
 """
+VOLUME = "urn:pulumi:dev::berth::docker:index/volume:Volume::data"
+DELETED = f"""error: resource "{VOLUME}" cannot be deleted
+because it is protected. To unprotect the resource, either remove the `protect` flag"""
+REPLACED = f"""error: unable to replace resource "{VOLUME}"
+as it is currently marked for protection. To unprotect the resource, remove the `protect` flag"""
 POLICY = """Policies:
     berth-policies@v0.1.0 (local: policies)
         - [mandatory]  public-ports  (docker:index/container:Container: db)
@@ -41,6 +46,8 @@ POLICY = """Policies:
         ),
         (LOCKED, "locked by another Pulumi run: root@box, pid 4711", "pulumi cancel --stack dev"),
         ("error: write /x: no space left on device", "the disk is full", "docker system df"),
+        (DELETED, "a protected resource would be deleted or replaced", "./berth destroy --with-data"),
+        (REPLACED, "a protected resource would be deleted or replaced", "./berth destroy --with-data"),
         (CONTAINER, "port 8010 is taken by container other-web", "stop it, or choose another port"),
         (POLICY, "a policy stopped `up`: public-ports", "as the policy says"),
         ("something odd", "`pulumi up` failed with exit code 255", "./berth up"),
