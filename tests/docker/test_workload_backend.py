@@ -17,7 +17,7 @@ from docker.models.containers import Container
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.docker.editor import Editor, Person, editor, progress, recording
-from tests.docker.workloads import WORKLOADS, base, until
+from tests.docker.workloads import unit_tests, until
 
 pytestmark = pytest.mark.docker
 
@@ -49,8 +49,7 @@ def urls(running: Editor, replicas: tuple[Container, Container]) -> tuple[str, s
 
 def test_unit_tests_pass_on_the_images_own_node() -> None:
     client = docker.from_env(timeout=600)
-    args = {"BASE": base(client)}
-    client.images.build(path=str(WORKLOADS / "backend"), target="test", buildargs=args, rm=True, forcerm=True)
+    unit_tests(client, "backend")
     client.close()
 
 

@@ -16,7 +16,7 @@ from docker.models.containers import Container
 from playwright.sync_api import expect
 
 from tests.docker.editor import editor, recording
-from tests.docker.workloads import WORKLOADS, base, image, until
+from tests.docker.workloads import WORKLOADS, base, image, unit_tests, until
 from tests.engine.browser import edit_audio, page, screenshots
 
 pytestmark = pytest.mark.docker
@@ -65,7 +65,7 @@ def start(client: docker.DockerClient, tag: str, **options: Any) -> tuple[Contai
 
 
 def test_unit_tests_pass_on_the_images_own_node(client: docker.DockerClient) -> None:
-    target(client, "test")
+    unit_tests(client, "frontend")
 
 
 def test_the_built_page_is_served_and_ends_in_peace(client: docker.DockerClient) -> None:

@@ -15,7 +15,7 @@ import pytest
 import soundfile
 
 from tests.docker.tts import Clouds, Proxy, clouds
-from tests.docker.workloads import WORKLOADS, base, until
+from tests.docker.workloads import unit_tests, until
 
 pytestmark = pytest.mark.docker
 
@@ -63,10 +63,7 @@ def error(answer: httpx.Response) -> tuple[int, str]:
 
 def test_unit_tests_pass_on_the_images_own_node() -> None:
     client = docker.from_env(timeout=600)
-    args = {"BASE": base(client)}
-    client.images.build(
-        path=str(WORKLOADS / "tts-proxy"), target="test", buildargs=args, rm=True, forcerm=True
-    )
+    unit_tests(client, "tts-proxy")
     client.close()
 
 

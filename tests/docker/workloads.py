@@ -57,6 +57,19 @@ def image(client: docker.DockerClient, name: str) -> str:
     return tag
 
 
+def unit_tests(client: docker.DockerClient, name: str) -> None:
+    """Run what the stage `test` of a workload's Dockerfile runs; fails with its output."""
+    args = {"BASE": base(client)}
+    built, _ = client.images.build(
+        path=str(WORKLOADS / name), target="test", buildargs=args, rm=True, forcerm=True
+    )
+    container = client.containers.run(str(built.id), detach=True, init=True)
+    try:
+        assert container.wait(timeout=600)["StatusCode"] == 0, container.logs().decode()
+    finally:
+        container.remove(force=True)
+
+
 def until(what: str, ask: Callable[[], T | None], seconds: float = 60) -> T:
     """The first answer that is not None; fails naming what was waited for."""
     end = time.monotonic() + seconds
