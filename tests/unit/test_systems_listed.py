@@ -187,6 +187,17 @@ def test_taifishs_data_lie_below_the_root(kind: str) -> None:
     assert "celery-directories-make-run" in waits_for(found, "celery-postgres-server-1")
 
 
+def test_taifish_is_dumped_at_two_every_night() -> None:
+    found = default("celery")
+    script = files(found, "celery-dump")["/etc/dump/dump.sh"]
+    assert 'until_next 2 0 "$(date +%H:%M:%S)"' in script and "pg_dump" in script
+    assert environment(found, "celery-dump-1")["TZ"] == "Asia/Shanghai"
+    volume = found["Volume celery-backups-local"].inputs
+    assert volume["driverOpts"]["device"] == "/opt/taifish/backups"
+    (mounted,) = [it for it in container(found, "celery-dump-1")["mounts"] if it["type"] == "volume"]
+    assert mounted["source"] == volume["name"] and not mounted["readOnly"]
+
+
 # 3 gateway
 
 
