@@ -126,7 +126,7 @@ def load(client: DockerClient, store: Store, path: Path, size: int) -> None:
     """Puts a dump that `verify` has measured into the running server. Raises UserError when that fails."""
     opener: Callable[..., Any] = gzip.open if store.kind == "mysql" else Path.open
     with opener(path, "rb") as file:
-        feed = iter(lambda: file.read(_CHUNK), b"")
+        feed = _measured(file, size, path)
         _do(client, store, _LOAD[store.kind], str(size), feed=feed, doing="the restore failed")
 
 
@@ -136,7 +136,7 @@ def _verify_archive(client: DockerClient, store: Store, path: Path) -> int:
     for script, sink in ((_LIST, listed.extend), (_READ_ALL, None)):
         with path.open("rb") as file:
             try:
-                feed = iter(lambda: file.read(_CHUNK), b"")
+                feed = _measured(file, size, path)
                 streams.run(client, store.container, script, str(size), feed=feed, sink=sink)
             except streams.ScriptError as error:
                 raise _broken(path, str(error)) from None
@@ -173,6 +173,16 @@ def _pieces(file: Any) -> Iterator[bytes]:
     while piece := file.readline(_CHUNK):
         yield piece if fresh else b" " + piece[1:]
         fresh = piece.endswith(b"\n")
+
+
+def _measured(file: Any, size: int, path: Path) -> Iterator[bytes]:
+    """So many bytes: the script at the other end would wait for the rest for ever."""
+    left = size
+    while left and (chunk := file.read(min(_CHUNK, left))):
+        left -= len(chunk)
+        yield chunk
+    if left or file.read(1):
+        raise _broken(path, "it changed while it was read")
 
 
 def _readable(path: Path) -> Any:

@@ -7,7 +7,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ops.errors import UserError
@@ -60,9 +60,10 @@ def run(
     def write() -> None:
         try:
             for chunk in feed:
-                wire.sendall(chunk)
-        except OSError:
-            return  # it ended before it had read all; its status tells why
+                try:
+                    wire.sendall(chunk)
+                except OSError:
+                    return  # it ended before it had read all; its status tells why
         except BaseException as error:
             failed.append(error)
             _cut(wire)
@@ -71,9 +72,7 @@ def run(
     writer.start()
     said = b""
     try:
-        while len(header := reader.read(_HEADER.size)) == _HEADER.size:
-            kind, size = _HEADER.unpack(header)
-            data = reader.read(size)
+        for kind, data in _frames(reader):
             if kind != 1:
                 said = (said + data)[-_KEPT:]
             elif sink is not None:
@@ -92,6 +91,16 @@ def run(
     if code != 0:
         text = _TOOL.sub("", said.decode(errors="replace").strip())
         raise ScriptError(text or (f"exit status {code}" if code is not None else "its connection broke"))
+
+
+def _frames(reader: Any) -> Iterator[tuple[int, bytes]]:
+    """What comes out, piece by piece; 1 is stdout."""
+    try:
+        while len(header := reader.read(_HEADER.size)) == _HEADER.size:
+            kind, size = _HEADER.unpack(header)
+            yield kind, reader.read(size)
+    except ConnectionResetError:
+        return  # it ended before it had read all that was sent; what it said came before
 
 
 def _cut(wire: socket.socket) -> None:

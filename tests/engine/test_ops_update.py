@@ -75,9 +75,12 @@ def bench(tmp_path: Path, client: docker.DockerClient) -> Iterator[UpdateBench]:
         container.remove(force=True)
     for volume in client.volumes.list(filters={"label": f"berth.stack={made.name}"}):
         volume.remove(force=True)
-    for name in (made.image, *(made.tag(number) for number in range(1, 10))):
-        if client.images.list(name):
-            client.images.remove(name)
+    for number in range(1, 10):
+        if client.images.list(made.tag(number)):
+            client.images.remove(made.tag(number))
+    # Those that lost their tag, too.
+    for image in client.images.list(made.image.rpartition(":")[0]):
+        client.images.remove(str(image.id), force=True)
 
 
 def push(client: docker.DockerClient, bench: UpdateBench, mark: str) -> str:
