@@ -145,7 +145,7 @@ def _made(api: APIClient, name: str, inputs: Inputs) -> dict[str, Any]:
     try:
         return dict(api.create_network(name, **options))
     except APIError as error:
-        if "overlaps" not in str(error.explanation).lower():
+        if "overlap" not in str(error.explanation).lower():
             raise
         met = [
             f"{pair[0]} overlaps {pair[1]} of network '{other['Name']}'"

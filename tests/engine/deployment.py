@@ -49,15 +49,19 @@ class Deployment:
         self._authority: str | None = None
         self.configure({})
 
-    def configure(self, system: Mapping[str, Any]) -> None:
-        """Sets `berth:<system>`; `system` is laid over what keeps this stack apart from others."""
+    def configure(self, system: Mapping[str, Any], **beside: Mapping[str, Any]) -> None:
+        """Sets `berth:<system>`; `system` is laid over what keeps this stack apart from others.
+
+        beside: further systems of the stack, by name, with their settings.
+        """
         path = self.folder / f"Pulumi.{self.stack}.yaml"
         document: dict[str, Any] = yaml.safe_load(path.read_text()) if path.exists() else {}
         settings = {
-            "berth:systems": [self.system],
+            "berth:systems": [self.system, *beside],
             "berth:images": {"source": "local"},
             "berth:generate_secrets": True,
             f"berth:{self.system}": _merged(self._apart(), system),
+            **{f"berth:{name}": dict(given) for name, given in beside.items()},
         }
         document["config"] = {**document.get("config", {}), **settings}
         path.write_text(yaml.safe_dump(document, sort_keys=False))
