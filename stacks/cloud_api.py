@@ -73,7 +73,11 @@ def compose(system: Assembly, settings: CloudApiSettings) -> dict[str, object]:
         [
             Route(path="/", to=Proxy(upstream="frontend", websocket=hot_reload)),
             Route(path="/assets/", to=Proxy(upstream="frontend"), immutable=not hot_reload),
-            Route(path="/api/", to=Proxy(upstream="backend", timeout=Duration("2m")), max_body=upload),
+            Route(
+                path="/api/",
+                to=Proxy(upstream="backend", timeout=Duration("2m"), request_buffering=False),
+                max_body=upload,
+            ),
             Route(
                 path="/ws",
                 exact=True,

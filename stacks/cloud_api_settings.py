@@ -111,6 +111,14 @@ class BackendService(ServiceSettings):
     cpus: Cpus = Cpus("1")
     memory: Memory = Memory("512MiB")
     max_upload: Size = Size("100MiB")
+    """From 1MiB to 1GiB; audio goes to the disk as it comes, through the edge, too."""
+
+    @field_validator("max_upload")
+    @classmethod
+    def _can_be_taken(cls, max_upload: Size) -> Size:
+        if not 2**20 <= max_upload.bytes <= 2**30:
+            raise ValueError("allowed: from 1MiB to 1GiB")
+        return max_upload
 
 
 Word = Annotated[str, Field(min_length=1, max_length=200)]

@@ -105,6 +105,8 @@ def _proxy(route: Route, action: Proxy, upstream: UpstreamSpec) -> Iterator[Dire
         yield line("proxy_set_header", "Connection", "")
     if not action.buffering:
         yield line("proxy_buffering", "off")
+    if not action.request_buffering:
+        yield line("proxy_request_buffering", "off")
     if route.immutable:
         yield line("proxy_hide_header", "Cache-Control")
         yield line("proxy_hide_header", "Expires")

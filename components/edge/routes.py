@@ -24,6 +24,8 @@ class Proxy(Spec):
     """The longest silence of the service, and of a WebSocket in either direction."""
     buffering: bool = True
     """False: every byte of an answer goes on at once, as server-sent events need."""
+    request_buffering: bool = True
+    """False: a body goes on as it comes. The edge keeps others whole, in at most half of its memory."""
 
 
 class Static(Spec):

@@ -156,6 +156,7 @@ def test_a_path_and_an_answer_stay_what_they_are(path: str, text: str) -> None:
         upstream=st.sampled_from(["backend", "tts-proxy"]),
         websocket=st.booleans(),
         buffering=st.booleans(),
+        request_buffering=st.booleans(),
         timeout=st.integers(1, 10_000).map(lambda ms: Duration(f"{ms}ms")),
     )
 )
@@ -169,15 +170,25 @@ def test_a_proxy_says_all_of_its_settings(proxy: Proxy) -> None:
     assert ["proxy_read_timeout", f"{int(proxy.timeout.seconds * 1000)}ms"] in found
     assert (["proxy_set_header", "Upgrade", "$http_upgrade"] in found) == proxy.websocket
     assert (["proxy_buffering", "off"] in found) != proxy.buffering
+    assert (["proxy_request_buffering", "off"] in found) != proxy.request_buffering
 
 
 def test_a_whole_configuration(snapshot: SnapshotAssertion) -> None:
     assert nginx_conf(WHOLE, UPSTREAMS) == snapshot
 
 
+@pytest.mark.parametrize(
+    ("drains", "kept"), [((), "5000ms"), (("30s",), "5000ms"), (("30s", "5s"), "2500ms"), (("0s",), "0ms")]
+)
+def test_a_replica_outlasts_the_connections_that_may_ask_for_it(drains: tuple[str, ...], kept: str) -> None:
+    upstreams = [
+        UpstreamSpec(name=f"u{number}", port=1, drain=Duration(drain)) for number, drain in enumerate(drains)
+    ]
+    assert f" keepalive_min_timeout {kept};" in nginx_conf(EdgeSpec(identity=IDENTITY, sites=()), upstreams)
+
+
 def test_gixy_finds_nothing(tmp_path: Path) -> None:
     text = nginx_conf(WHOLE, UPSTREAMS)
-    (tmp_path / "features.conf").write_text("")
     (tmp_path / "upstreams").mkdir()
     for upstream in UPSTREAMS:
         (tmp_path / "upstreams" / f"{upstream.name}.conf").write_text("server 10.0.0.2:1;\n")
