@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from stacks.problems import SettingsError
 from tests.unit.composed import container, default, environment, files, location, made, nginx, waits_for
-from tests.unit.systems import kept, labels, services
+from tests.unit.systems import PROJECT, kept, labels, services
+
+WORKLOADS = PROJECT / "workloads"
+
+
+def test_node_is_18_and_python_3_11_as_debian_12_has_them() -> None:
+    assert "bookworm" in (WORKLOADS / "base/build.sh").read_text()
+    for role in ("frontend", "backend", "tts-proxy"):
+        assert "install --no-install-recommends nodejs " in (WORKLOADS / role / "Dockerfile").read_text()
+        engines = json.loads((WORKLOADS / role / "package.json").read_text())["engines"]
+        assert engines["node"].startswith(">=18")
+    assert "install --no-install-recommends python3 " in (WORKLOADS / "taifish/Dockerfile").read_text()
+
 
 # 1 cloud-api
 
