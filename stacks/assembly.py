@@ -331,4 +331,10 @@ def _listening(role: str, port: int | None) -> int:
 
 def answers(port: int, path: str = "/health") -> HealthCheck:
     """Healthy while the service answers a GET with 2xx; asked often, so that an update does not wait."""
-    return HealthCheck(probe=HttpProbe(port=port, path=path), interval=Duration("3s"), timeout=Duration("3s"))
+    return HealthCheck(
+        probe=HttpProbe(port=port, path=path),
+        interval=Duration("3s"),
+        timeout=Duration("3s"),
+        # On a busy machine a program takes its time to start.
+        start_period=Duration("1m"),
+    )

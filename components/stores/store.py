@@ -180,7 +180,8 @@ def service_spec(spec: StoreSpec, recipe: Recipe) -> ServiceSpec:
         health=HealthCheck(
             probe=CommandProbe(kind="command", argv=("sh", f"{CONFIG}/probe.sh")),
             interval=Duration("5s"),
-            start_period=Duration("60s"),
+            # The making of a database counts as starting, however slow the disk is.
+            start_period=spec.deadline,
             deadline=spec.deadline,
         ),
     )
