@@ -151,7 +151,7 @@ def _watch(page: Page, visit: Visit) -> None:
             socket.on("framereceived", told)
 
     # A visitor without a session is told so by 401, which browsers log as an error of the page.
-    ignored = "401 (Unauthorized)"
+    ignored = "a status of 401"
     page.on("websocket", opened)
     page.on("pageerror", lambda error: visit.problems.append(str(error)))
     page.on(
