@@ -15,13 +15,14 @@ class Client:
 
     An idle connection is used again. The server may close it just when a request is on its way, as nginx
     before 1.27.4 does when it reloads (RFC 9112 9.5): without one byte of an answer, the request is sent once
-    more over a new connection. `resent` counts these.
+    more over a new connection. `resent` counts these; with resend=False it is an error instead.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, resend: bool = True) -> None:
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "", parts.port or 80
         self._idle: list[_Connection] = []
+        self._resend = resend
         self.resent = 0
 
     async def ask(self, method: str, path: str, body: bytes = b"") -> Any:
@@ -34,7 +35,7 @@ class Client:
             try:
                 return await self._ask((reader, writer), method, path, body)
             except (ConnectionError, asyncio.IncompleteReadError) as error:
-                if getattr(error, "partial", b""):
+                if getattr(error, "partial", b"") or not self._resend:
                     raise
                 self.resent += 1
                 break

@@ -41,14 +41,18 @@ class Traffic:
 
 @contextmanager
 def traffic(
-    url: str, *, rate: int = 200, sockets: int = 10, requests: int | None = None
+    url: str, *, rate: int = 200, sockets: int = 10, requests: int | None = None, resend: bool = True
 ) -> Iterator[Traffic]:
     """`rate` requests a second, whatever the answers, every fourth a POST; until the block ends.
 
-    requests: go on after the block until so many were asked. The service is tests/engine/echo.py.
+    requests: go on after the block until so many were asked. resend: bench/http_client.py. The service is
+    tests/engine/echo.py.
     """
     seen, stop = Traffic(), threading.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(_ask(url, rate, sockets, requests, seen, stop)))
+    client = Client(url, resend=resend)
+    thread = threading.Thread(
+        target=lambda: asyncio.run(_ask(client, url, rate, sockets, requests, seen, stop))
+    )
     thread.start()
     try:
         yield seen
@@ -58,9 +62,14 @@ def traffic(
 
 
 async def _ask(
-    url: str, rate: int, sockets: int, requests: int | None, seen: Traffic, stop: threading.Event
+    client: Client,
+    url: str,
+    rate: int,
+    sockets: int,
+    requests: int | None,
+    seen: Traffic,
+    stop: threading.Event,
 ) -> None:
-    client = Client(url)
     talking = [asyncio.create_task(_talk(url, seen, stop)) for _ in range(sockets)]
     asking: set[asyncio.Task[None]] = set()
     start, number = time.monotonic(), 0

@@ -6,7 +6,8 @@ the replicas is not in it: the edge writes `upstreams/NAME.conf` itself, with ad
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
 from typing import Final
 
 from components.containers.handover import UpstreamSpec
@@ -33,6 +34,8 @@ _CIPHERS: Final = ":".join(
     for cipher in ("AES128-GCM-SHA256", "AES256-GCM-SHA384", "CHACHA20-POLY1305")
     for exchange in ("ECDHE-ECDSA", "ECDHE-RSA")
 )
+_KEPT: Final = Decimal(5)
+"""Seconds; watch.sh keeps a replica that was taken out for longer."""
 _BALANCE: Final = {"least-conn": "least_conn", "ip-hash": "ip_hash"}
 
 
@@ -64,8 +67,8 @@ def _http(spec: EdgeSpec, upstreams: dict[str, UpstreamSpec]) -> Iterator[Direct
         line("sendfile", "on"),
         line("tcp_nopush", "on"),
         line("keepalive_timeout", "65s"),
-        # What the nginx at hand has and others have not: watch.sh finds out.
-        line("include", "features.conf"),
+        # watch.sh leaves it out for an nginx before 1.27.4.
+        line("keepalive_min_timeout", _time(_kept(upstreams.values()))),
         line("gzip", "on"),
         line("gzip_vary", "on"),
         line("gzip_min_length", 1024),
@@ -99,6 +102,15 @@ def _http(spec: EdgeSpec, upstreams: dict[str, UpstreamSpec]) -> Iterator[Direct
     for site in spec.sites:
         yield _server(site, upstreams)
     yield from _doors(spec)
+
+
+def _kept(upstreams: Iterable[UpstreamSpec]) -> Duration:
+    """How long a process that was told to leave still answers a client's idle connection.
+
+    It knows the old replicas alone: they must be there for longer than that.
+    """
+    seconds = min([_KEPT, *(upstream.drain.seconds / 2 for upstream in upstreams)])
+    return Duration(f"{int(seconds * 1000)}ms")
 
 
 def _upstream(upstream: UpstreamSpec) -> Directive:

@@ -80,7 +80,7 @@ generate() { # FOLDER CERTIFICATES: a generation from what lies there and the pl
     cp "$1"/config/nginx.conf "$run/next/nginx.conf" 2>/dev/null || cp "$1"/nginx.conf "$run/next/nginx.conf"
     cp "$2"/* "$run/next/tls/" 2>/dev/null
     chmod 700 "$run/next/tls"
-    printf '%s\n' "$features" >"$run/next/features.conf"
+    [ -z "$lacks" ] || sed -i "/^ *$lacks /d" "$run/next/nginx.conf"
     number=0
     for upstream in $upstreams; do
         number=$((number + 1))
@@ -142,7 +142,8 @@ busy() { # sets $busy: addresses that are served no more, but that an old proces
         else
             quiet=$((quiet + 1))
         fi
-        # Two quiet seconds: an old process may be reading a request that has not gone to a replica yet.
+        # Eight quiet seconds, one a report: an old process may be reading a request that has not gone to a replica
+        # yet, or be asked over a client's connection that it keeps for up to five (keepalive_min_timeout).
         [ "$quiet" -ge 8 ] && continue
         busy="$busy $address" kept="$kept $address:$quiet"
     done
@@ -217,10 +218,10 @@ stop() {
     exit 0
 }
 
-features=''
-echo 'events {} http { keepalive_min_timeout 1s; }' >"$run/try.conf"
-# From 1.27.4 on: a client's idle connection is not closed by a reload just when a request comes over it.
-nginx -t -q -c "$run/try.conf" -g "pid $run/try.pid; error_log stderr;" 2>/dev/null && features='keepalive_min_timeout 10s;'
+# An nginx before 1.27.4 does without: a reload closes idle connections of clients, perhaps just when a request comes.
+lacks=keepalive_min_timeout
+echo "events {} http { $lacks 1s; }" >"$run/try.conf"
+nginx -t -q -c "$run/try.conf" -g "pid $run/try.pid; error_log stderr;" 2>/dev/null && lacks=''
 : >"$run/words"
 look_up
 while [ -d "$run/asking" ]; do sleep 0.05; done

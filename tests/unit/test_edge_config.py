@@ -184,7 +184,9 @@ def test_a_replica_outlasts_the_connections_that_may_ask_for_it(drains: tuple[st
     upstreams = [
         UpstreamSpec(name=f"u{number}", port=1, drain=Duration(drain)) for number, drain in enumerate(drains)
     ]
-    assert f" keepalive_min_timeout {kept};" in nginx_conf(EdgeSpec(identity=IDENTITY, sites=()), upstreams)
+    site = Site(name="s", port=80, routes=(Route(path="/", to=Answer(kind="answer", status=200)),))
+    text = nginx_conf(EdgeSpec(identity=IDENTITY, sites=(site,)), upstreams)
+    assert f" keepalive_min_timeout {kept};" in text
 
 
 def test_gixy_finds_nothing(tmp_path: Path) -> None:
