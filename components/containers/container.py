@@ -153,8 +153,9 @@ def files_of(
     *,
     image: Image,
     secrets: Mapping[str, pulumi.Input[str]],
+    after: Sequence[pulumi.Input[pulumi.Resource]] = (),
 ) -> list[Files]:
-    """The config and secret files of a container, as children of `parent`."""
+    """The config and secret files of a container, as children of `parent`. after: what they wait for."""
     names = tuple(secret.name for secret in spec.secrets)
     if set(names) != set(secrets):
         raise ValueError(
@@ -168,6 +169,7 @@ def files_of(
             contents=contents,
             image=image.reference,
             identity=spec.identity,
+            after=after,
             opts=parent.child(),
         )
 

@@ -7,7 +7,7 @@ never started, receives them there: the archive API writes into the volumes of a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import pulumi
@@ -48,6 +48,7 @@ class Files(Component):
         contents: Mapping[str, pulumi.Input[str]],
         image: pulumi.Input[str],
         identity: Identity,
+        after: Sequence[pulumi.Input[pulumi.Resource]] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         given = sorted(contents)
@@ -71,7 +72,7 @@ class Files(Component):
             mount=docker.ContainerMountArgs(type="volume", source=source, target=spec.target),
             image=image,
             identity=identity,
-            opts=self.child(delete_before_replace=False),
+            opts=self.child(delete_before_replace=False, depends_on=[*after]),
         )
         self.source = source
         """The volume that stays; None with `replace`."""

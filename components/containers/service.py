@@ -122,6 +122,8 @@ def resources_of(after: Sequence[Dependency]) -> list[pulumi.Input[pulumi.Resour
 class Service(Component):
     """Containers named `{name}-1`, `{name}-2`, ... that share an image, a network alias and their files.
 
+    guards: what may refuse a change; before they are done not even its files change, for a file that was
+    replaced would replace the containers once the refused change is taken back.
     Raises ValueError when `secrets` and `spec.secrets` name different secrets.
     """
 
@@ -137,6 +139,7 @@ class Service(Component):
         volumes: Sequence[VolumeMount | NamedMount] = (),
         secrets: Mapping[str, pulumi.Input[str]] | None = None,
         after: Sequence[Dependency] = (),
+        guards: Sequence[Dependency] = (),
         handover: Handover | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -144,7 +147,9 @@ class Service(Component):
         self.spec = spec
         rollout = spec.rollout
         stop_first = rollout if isinstance(rollout, StopFirst) else None
-        self.files = files = files_of(self, spec, image=image, secrets=secrets or {})
+        self.files = files = files_of(
+            self, spec, image=image, secrets=secrets or {}, after=resources_of(guards)
+        )
         if handover:
             handover.service = self
 
@@ -159,7 +164,7 @@ class Service(Component):
             )
             return handover.around(spec, made) if handover else made
 
-        ready = [*(file.carrier for file in files), *resources_of(after)]
+        ready = [*(file.carrier for file in files), *resources_of([*after, *guards])]
         self.containers: list[docker.Container] = []
         self.ready: list[pulumi.Input[pulumi.Resource]] = []
         """What depends on the service waits for these: its containers, and that an edge knows them."""

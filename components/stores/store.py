@@ -155,7 +155,8 @@ class Store(Component):
             network=network,
             volumes=[VolumeMount(volume=self.volume, target=recipe.data)],
             secrets=secrets,
-            after=[*after, Completed(self.guard)],
+            after=after,
+            guards=[Completed(self.guard)],
             opts=self.child(),
         )
         self.register_outputs({"containers": self.service.container_names, "volume": self.volume.volume_name})
