@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from components.base import Scrape
 from components.containers.container import ConfigFile, ConfigFiles, Limits, SecretFile
 from components.containers.directories import Directory
@@ -85,13 +87,10 @@ def compose(system: Assembly, settings: CelerySettings) -> dict[str, object]:
         UpstreamSpec(name="app", port=5000, keepalive=32, drain=settings.nginx.drain, pause=app.pause),
         nginx=nginx,
     )
-    application = system.service(
+    service = partial(system.service, image=image, network=network, config=config, secrets=_SECRETS)
+    application = service(
         "app",
         5000,
-        image=image,
-        network=network,
-        config=config,
-        secrets=_SECRETS,
         command=("taifish-app",),
         env=env | {"PORT": "5000"},
         volumes=data,
@@ -116,13 +115,9 @@ def compose(system: Assembly, settings: CelerySettings) -> dict[str, object]:
     )
     serves = [Healthy(application)]
     worker, beat = settings.worker, settings.beat
-    system.service(
+    service(
         "worker",
         None,
-        image=image,
-        network=network,
-        config=config,
-        secrets=_SECRETS,
         command=("taifish-worker",),
         env=env | {"CONCURRENCY": str(worker.concurrency)},
         volumes=data,
@@ -132,13 +127,9 @@ def compose(system: Assembly, settings: CelerySettings) -> dict[str, object]:
         stop_grace=worker.stop_grace,
         after=serves,
     )
-    system.service(
+    service(
         "beat",
         None,
-        image=image,
-        network=network,
-        config=config,
-        secrets=_SECRETS,
         command=("taifish-beat",),
         env=env,
         limits=Limits(cpus=beat.cpus, memory=beat.memory),

@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 from ipaddress import IPv4Address
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from components.spec import Spec
 from components.stores.sizes import Size
 from components.stores.tuning import Eviction
 from components.units import Address, Cidr, Cpus, Duration, Memory, ObjectName
 from stacks.backup_settings import NightlyDump
-from stacks.claims import PortClaim, SubnetClaim
 from stacks.data_settings import Data, DirectoryData
-from stacks.edge_settings import EdgeService
-from stacks.image_settings import ImageChoice
-from stacks.problems import Problem
 from stacks.secrets import CertificateRequest, SecretRequest
 from stacks.store_settings import PostgresService, RedisService
-from stacks.system import ServiceSettings, Sized, SystemSettings
+from stacks.system import OwnNetwork, ServiceSettings, Sized
+from stacks.web_system import WebSystem
 
 DATABASE = "taifish"
 """The database and its owner."""
@@ -36,11 +32,12 @@ _NUMBERS: Final = {"nginx": 10, "app": 20, "postgres": 30, "redis": 40}
 """Of the addresses in the subnet, as systems.md lists them."""
 
 
-class CeleryNetwork(Spec):
+class CeleryNetwork(OwnNetwork):
     """The network, with fixed addresses for what the outside may have to name."""
 
     name: ObjectName = "taifish_network"
     subnet: Cidr = Cidr("172.20.0.0/16")
+    """Its lower half is for fixed addresses."""
     nginx: Address | None = None
     """Unset: number 10 of the subnet, such as 172.20.0.10."""
     app: Address | None = None
@@ -136,13 +133,13 @@ class Broker(RedisService):
     memory: Memory = Memory("512MiB")
 
 
-class CelerySettings(SystemSettings):
+class CelerySettings(WebSystem):
     """All of taifish on one host."""
 
+    system: ClassVar[str] = "celery"
     network: CeleryNetwork = CeleryNetwork()
     data: Data = DirectoryData()
     """Data in `data/`, public certificates in `ssl/`, dumps in `backups/`, what upkeep did in `logs/`."""
-    nginx: EdgeService = EdgeService()
     app: AppService = AppService()
     worker: WorkerService = WorkerService()
     beat: BeatService = BeatService()
@@ -151,24 +148,8 @@ class CelerySettings(SystemSettings):
     backup: NightlyDump | None = NightlyDump()
     """Of the database, into `{root}/backups`; null: none."""
 
-    def port_claims(self) -> Iterator[PortClaim]:
-        return self.nginx.port_claims("berth:celery.nginx")
-
-    def subnet_claims(self) -> Iterator[SubnetClaim]:
-        yield SubnetClaim("berth:celery.network.subnet", self.network.subnet)
-
-    def certificate_problems(self) -> Iterator[Problem]:
-        return self.nginx.certificate_problems("berth:celery.nginx")
-
     def secrets(self) -> Iterator[SecretRequest]:
         yield POSTGRES_PASSWORD
         yield POSTGRES_CERTIFICATE
         yield REDIS_PASSWORD
-        yield from self.nginx.certificate_requests("celery")
-
-    def images(self) -> Iterator[tuple[str, ImageChoice | None]]:
-        for role in ("nginx", "app", "postgres", "redis"):
-            service: ServiceSettings = getattr(self, role)
-            # The images of others have names of their own, which no release of ours decides.
-            if role == "app" or service.image is not None:
-                yield f"berth:celery.{role}.image", service.image
+        yield from super().secrets()

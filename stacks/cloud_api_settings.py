@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from components.containers.host_paths import host_danger
 from components.spec import Spec, default_tag
 from components.stores.sizes import Size
-from components.units import Cidr, Cpus, Duration, HttpUrl, Memory, ObjectName
-from stacks.claims import PortClaim, SubnetClaim
-from stacks.edge_settings import PROJECT, EdgeService
-from stacks.image_settings import ImageChoice
-from stacks.problems import Problem
+from components.units import Cpus, Duration, HttpUrl, Memory, ObjectName
+from stacks.edge_settings import PROJECT
 from stacks.secrets import CertificateRequest, SecretRequest
 from stacks.store_settings import DatabaseName, MysqlService, RedisService, UserName
-from stacks.system import ServiceSettings, Sized, SystemSettings
+from stacks.system import OwnNetwork, ServiceSettings, Sized
+from stacks.web_system import WebSystem
 
 MYSQL_ROOT_PASSWORD = SecretRequest("cloud_api_mysql_root_password", "the root password of the database")
 MYSQL_PASSWORD = SecretRequest("cloud_api_mysql_password", "the backend's password for the database")
@@ -34,12 +32,10 @@ COSYVOICE_KEY = SecretRequest("cosyvoice_api_key", "the key for CosyVoice (DashS
 GPT_SOVITS_KEY = SecretRequest("gpt_sovits_api_key", "the key for GPT-SoVITS", 8)
 
 
-class OwnNetwork(Spec):
+class CloudApiNetwork(OwnNetwork):
     """The network of this system."""
 
     name: ObjectName = "audio-editor-network"
-    subnet: Cidr | None = None
-    """Unset: the engine takes a free one."""
 
 
 class Clouds(Spec):
@@ -199,12 +195,12 @@ class AudioDatabase(MysqlService):
     user: UserName = "audioediter"
 
 
-class CloudApiSettings(SystemSettings):
+class CloudApiSettings(WebSystem):
     """All of the audio editor on one host."""
 
-    network: OwnNetwork = OwnNetwork()
+    system: ClassVar[str] = "cloud-api"
+    network: CloudApiNetwork = CloudApiNetwork()
     apis: Apis = Clouds()
-    nginx: EdgeService = EdgeService()
     frontend: FrontendService = FrontendService()
     backend: BackendService = BackendService()
     tts_proxy: TtsProxyService = TtsProxyService()
@@ -230,27 +226,9 @@ class CloudApiSettings(SystemSettings):
         if isinstance(self.apis, StandIn) or self.apis.gpt_sovits:
             yield GPT_SOVITS_KEY
 
-    def port_claims(self) -> Iterator[PortClaim]:
-        return self.nginx.port_claims("berth:cloud-api.nginx")
-
-    def subnet_claims(self) -> Iterator[SubnetClaim]:
-        if self.network.subnet:
-            yield SubnetClaim("berth:cloud-api.network.subnet", self.network.subnet)
-
-    def certificate_problems(self) -> Iterator[Problem]:
-        return self.nginx.certificate_problems("berth:cloud-api.nginx")
-
     def secrets(self) -> Iterator[SecretRequest]:
         yield from (MYSQL_ROOT_PASSWORD, MYSQL_PASSWORD, MYSQL_CERTIFICATE, REDIS_PASSWORD)
         if self.mysql.replica:
             yield MYSQL_REPLICATION_PASSWORD
         yield from self.api_keys()
-        yield from self.nginx.certificate_requests("cloud-api")
-
-    def images(self) -> Iterator[tuple[str, ImageChoice | None]]:
-        for role in ("frontend", "backend", "tts_proxy"):
-            yield f"berth:cloud-api.{role}.image", getattr(self, role).image
-        for role in ("nginx", "mysql", "redis"):
-            # Images of others have names of their own, which no release of ours decides.
-            if (image := getattr(self, role).image) is not None:
-                yield f"berth:cloud-api.{role}.image", image
+        yield from super().secrets()

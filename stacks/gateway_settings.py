@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from components.spec import Spec, default_tag
-from components.units import Address, Cidr, Cpus, Duration, Memory, ObjectName, Port
+from components.units import Address, Cpus, Duration, Memory, ObjectName, Port
 from stacks.claims import PortClaim, SubnetClaim
 from stacks.gateway_routes import ROUTES, Routes, ServiceUrl, Timeout
 from stacks.image_settings import ImageChoice
 from stacks.secrets import SecretRequest
-from stacks.system import ServiceSettings, SystemSettings
+from stacks.system import OwnNetwork, ServiceSettings, SystemSettings
 
 NETWORK = "api-gateway_api-network"
 PROCESSOR_URL = "http://douyin-processor:8093"
@@ -72,17 +72,10 @@ class FilesElsewhere(Spec):
 FileSystem = Annotated[FilesHere | FilesElsewhere, Field(discriminator="kind"), default_tag("kind", "here")]
 
 
-class OwnNetwork(Spec):
+class GatewayNetwork(OwnNetwork):
     """The network that this stack makes."""
 
     name: ObjectName = NETWORK
-    subnet: Cidr | None = None
-    """Unset: the engine takes a free one."""
-
-    def claims(self) -> Iterator[SubnetClaim]:
-        """The address range that it takes, if it asks for one."""
-        if self.subnet:
-            yield SubnetClaim("berth:gateway.network.subnet", self.subnet)
 
 
 class NetworkByName(Spec):
@@ -109,7 +102,7 @@ class Unified(SystemSettings):
     """One stack owns the network and all three services."""
 
     mode: Literal["unified"] = "unified"
-    network: OwnNetwork = OwnNetwork()
+    network: GatewayNetwork = GatewayNetwork()
     gateway: GatewayService = GatewayService()
     processor: ProcessorService = ProcessorService()
     files: FileSystem = FilesHere()
@@ -118,7 +111,7 @@ class Unified(SystemSettings):
         yield self.gateway.claim()
 
     def subnet_claims(self) -> Iterator[SubnetClaim]:
-        return self.network.claims()
+        return self.network.claims("berth:gateway.network")
 
     def secrets(self) -> Iterator[SecretRequest]:
         yield ALIYUN_ACCESS_KEY
@@ -132,7 +125,7 @@ class StandaloneGateway(SystemSettings):
     """This stack owns the gateway and the network; another one runs the processor."""
 
     mode: Literal["gateway"]
-    network: OwnNetwork = OwnNetwork()
+    network: GatewayNetwork = GatewayNetwork()
     gateway: GatewayService = GatewayService()
     processor_url: ServiceUrl = PROCESSOR_URL
     """Where the gateway finds the processor."""
@@ -141,7 +134,7 @@ class StandaloneGateway(SystemSettings):
         yield self.gateway.claim()
 
     def subnet_claims(self) -> Iterator[SubnetClaim]:
-        return self.network.claims()
+        return self.network.claims("berth:gateway.network")
 
     def secrets(self) -> Iterator[SecretRequest]:
         return iter(())

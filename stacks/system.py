@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
 from components.spec import Spec
-from components.units import Cpus, Memory
+from components.units import Cidr, Cpus, Memory, ObjectName
 from stacks.claims import PortClaim, SubnetClaim
 from stacks.image_settings import ImageChoice
 from stacks.problems import Problem
@@ -25,6 +25,19 @@ class ServiceSettings(Sized):
 
     image: ImageChoice | None = None
     """Unset: as `berth:images` says."""
+
+
+class OwnNetwork(Spec):
+    """The network of a system; a subclass says its name."""
+
+    name: ObjectName
+    subnet: Cidr | None = None
+    """Unset: the engine takes a free one."""
+
+    def claims(self, path: str) -> Iterator[SubnetClaim]:
+        """The address range that it takes, if it asks for one. path: its own in the stack file."""
+        if self.subnet:
+            yield SubnetClaim(f"{path}.subnet", self.subnet)
 
 
 class SystemSettings(Spec, ABC):

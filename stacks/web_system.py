@@ -5,22 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from components.spec import Spec
-from components.units import Cidr, ObjectName
 from stacks.claims import PortClaim, SubnetClaim
 from stacks.edge_settings import EdgeService
 from stacks.image_settings import THIRD_PARTY, ImageChoice
 from stacks.problems import Problem
 from stacks.secrets import SecretRequest
-from stacks.system import ServiceSettings, SystemSettings
-
-
-class OwnNetwork(Spec):
-    """The network of this system."""
-
-    name: ObjectName
-    subnet: Cidr | None = None
-    """Unset: the engine takes a free one."""
+from stacks.system import OwnNetwork, ServiceSettings, SystemSettings
 
 
 class WebSystem(SystemSettings):
@@ -37,8 +27,7 @@ class WebSystem(SystemSettings):
         return self.nginx.port_claims(self._path("nginx"))
 
     def subnet_claims(self) -> Iterator[SubnetClaim]:
-        if self.network.subnet:
-            yield SubnetClaim(self._path("network.subnet"), self.network.subnet)
+        return self.network.claims(self._path("network"))
 
     def certificate_problems(self) -> Iterator[Problem]:
         return self.nginx.certificate_problems(self._path("nginx"))

@@ -12,6 +12,7 @@ from components.containers.container import ContainerSpec, container_args, files
 from components.containers.image import Image
 from components.containers.mounts import VolumeMount
 from components.containers.network import AnyNetwork
+from components.containers.outcome import succeeded
 
 
 class JobSpec(ContainerSpec):
@@ -48,20 +49,7 @@ class Job(Component):
                 delete_before_replace=True, depends_on=[*(file.carrier for file in files), *depends_on]
             ),
         )
-        outcome = pulumi.Output.all(
-            self.container.exit_code, self.container.container_logs, self.container.urn
-        )
-        self.exit_code = outcome.apply(lambda ended: _succeeded(name, *ended))
+        self.exit_code = succeeded(f"job {name}", self.container)
         # A resource that exists only once the job succeeded: what depends on it is not made after a failure.
         self.done: list[pulumi.Input[pulumi.Resource]] = [self.exit_code.apply(lambda _: self.container)]
         self.register_outputs({"exit_code": self.exit_code})
-
-
-def _succeeded(name: str, exit_code: int | None, logs: str | None, urn: str) -> int:
-    if exit_code:
-        tail = "\n".join((logs or "").splitlines()[-20:])
-        raise pulumi.RunError(
-            f"job {name} ended with status {exit_code}\n{tail}\n  fix: correct the cause, then run "
-            f"`pulumi up --replace '{urn}'`"
-        )
-    return exit_code or 0

@@ -10,6 +10,7 @@ import pulumi_docker as docker
 from components.base import Component, Identity
 from components.containers.image import Image
 from components.containers.mounts import NamedMount
+from components.containers.outcome import succeeded
 
 
 class Step(Component):
@@ -60,18 +61,7 @@ class Step(Component):
             mounts=[mount.args() for mount in mounts],
             opts=self.child(delete_before_replace=False, depends_on=list(depends_on)),
         )
-        outcome = pulumi.Output.all(container.exit_code, container.container_logs, container.urn)
-        passed = outcome.apply(lambda ended: _passed(name, *ended))
+        passed = succeeded(name, container)
         # Exists only once the step has passed: what depends on it is not made after a failure.
         self.done: list[pulumi.Input[pulumi.Resource]] = [passed.apply(lambda _: container)]
         self.register_outputs({})
-
-
-def _passed(name: str, exit_code: int | None, logs: str | None, urn: str) -> int:
-    if exit_code:
-        tail = "\n".join((logs or "").splitlines()[-20:])
-        raise pulumi.RunError(
-            f"{name} ended with status {exit_code}\n{tail}\n  fix: correct the cause and run `up` again; "
-            f"if nothing else changes, `pulumi up --replace '{urn}'`"
-        )
-    return exit_code or 0
