@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 from typing import Final
 
-from bench import gateway, preview, rolling, scale
+from bench import gateway, preview, rolling, scale, systems
 from bench.result import Result, markdown
 
 MEASUREMENTS: Final[dict[str, Callable[[], list[Result]]]] = {
@@ -17,6 +18,7 @@ MEASUREMENTS: Final[dict[str, Callable[[], list[Result]]]] = {
     "scale": scale.preview,
     "rolling": rolling.handover,
     "edge": rolling.throughput,
+    "systems": systems.systems,
 }
 
 
@@ -27,6 +29,8 @@ def main() -> int:
         "what", nargs="*", choices=[*MEASUREMENTS, []], help=f"of {', '.join(MEASUREMENTS)}; all by default"
     )
     chosen = parser.parse_args().what or list(MEASUREMENTS)
+    # Told to end, it removes what it made, as after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     results = []
     for name in chosen:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)

@@ -7,21 +7,24 @@ import os
 import tarfile
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from statistics import median
 
 import docker
 from docker.models.containers import Container
 
-from bench.result import Result, alternate
+from bench.result import Result, turns
 from bench.traffic import Traffic, traffic
 from offline.toolchain import offline_toolchain, register_plugins
 from tests.docker.workloads import base
 from tests.engine.rolling import Rolling, rolling
 
 REQUESTS = int(os.environ.get("BENCH_REQUESTS", "10000"))
-RATE = 200
+RATE = int(os.environ.get("BENCH_RATE", "200"))
 _WRK = "berth-bench/wrk:1"
 _SECONDS = 5
 
@@ -94,19 +97,13 @@ def recreate(engine: docker.DockerClient, replica: Container) -> Container:
 def throughput(rounds: int = 3) -> list[Result]:
     """Time for a request through the edge against the same configuration in an nginx started by hand."""
     results = []
-    with _system() as system:
-        _wrk(system.engine)
+    with _system() as system, _wrk(system.engine):
         for replicas in (1, 3):
             system.up(VERSION="1", subnet=_SUBNET, replicas=replicas)
             with by_hand(system) as plain:
                 edge = system.project.outputs()["edge"][0]
-                ours, theirs = alternate(
-                    [lambda e=edge: 1 / _rate(system, e), lambda p=plain: 1 / _rate(system, p)],  # type: ignore[misc]
-                    rounds,
-                )
-            detail = f"{1 / ours:.0f} requests/s, by hand {1 / theirs:.0f}, median of {rounds} x {_SECONDS} s"
-            what = f"time per request through the edge, {replicas} replica{'s' * (replicas > 1)}"
-            results.append(Result(what, ours / theirs, "x", 1 / 0.97, detail))
+                ours, theirs = turns([partial(_load, system, host) for host in (edge, plain)], rounds)
+            results += _compared(f"{replicas} replica{'s' * (replicas > 1)}", ours, theirs)
     return results
 
 
@@ -128,6 +125,7 @@ def by_hand(system: Rolling) -> Iterator[str]:
         network=system.name,
         nano_cpus=edge.attrs["HostConfig"]["NanoCpus"],
         mem_limit=edge.attrs["HostConfig"]["Memory"],
+        labels={"berth.stack": system.name},
         log_config={"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
     )
     try:
@@ -139,26 +137,62 @@ def by_hand(system: Rolling) -> Iterator[str]:
         made.remove(force=True)
 
 
-def _rate(system: Rolling, host: str) -> float:
-    """Requests a second over 32 kept connections from a container of the network."""
+@dataclass(frozen=True)
+class _Load:
+    """One run of the load generator. cpu: seconds that the whole container computed for a request."""
+
+    rate: float
+    cpu: float
+
+
+def _compared(what: str, ours: Sequence[_Load], theirs: Sequence[_Load]) -> list[Result]:
+    rates = median(load.rate for load in ours), median(load.rate for load in theirs)
+    cpus = median(load.cpu for load in ours), median(load.cpu for load in theirs)
+    origin = f"median of {len(ours)} x {_SECONDS} s"
+    detail = f"{rates[0]:.0f} requests/s, by hand {rates[1]:.0f}, {origin}"
+    by_cpu = f"{cpus[0] * 1e6:.0f} us, by hand {cpus[1] * 1e6:.0f} us, {origin}"
+    return [
+        Result(f"time per request through the edge, {what}", rates[1] / rates[0], "x", 1 / 0.97, detail),
+        Result(f"CPU time per request through the edge, {what}", cpus[0] / cpus[1], "x", None, by_cpu),
+    ]
+
+
+def _load(system: Rolling, host: str) -> _Load:
+    """Over 32 kept connections from a container of the network."""
+    before = _cpu(system, host)
     words = system.engine.containers.run(
-        _WRK, ["wrk", "-t2", "-c32", f"-d{_SECONDS}s", f"http://{host}:80/"], network=system.name, remove=True
+        _WRK,
+        ["wrk", "-t2", "-c32", f"-d{_SECONDS}s", f"http://{host}:80/"],
+        network=system.name,
+        labels={"berth.stack": system.name},
+        remove=True,
     ).decode()
+    cpu = _cpu(system, host) - before
     failed = [line for line in words.splitlines() if "Non-2xx" in line or "Socket errors" in line]
     if failed:
         raise RuntimeError(f"{host}: {failed}")
-    return float(words.partition("Requests/sec:")[2].split()[0])
+    requests = int(words.partition(" requests in ")[0].split()[-1])
+    return _Load(float(words.partition("Requests/sec:")[2].split()[0]), cpu / requests)
 
 
-def _wrk(engine: docker.DockerClient) -> None:
-    with suppress(docker.errors.ImageNotFound):
-        engine.images.get(_WRK)
-        return
+def _cpu(system: Rolling, host: str) -> float:
+    told = system.engine.api.stats(host, stream=False, one_shot=True)
+    return int(told["cpu_stats"]["cpu_usage"]["total_usage"]) / 1e9
+
+
+@contextmanager
+def _wrk(engine: docker.DockerClient) -> Iterator[None]:
+    """An image with the load generator; removed at the end."""
     recipe = (
         f"FROM {base(engine)}\nRUN apt-get -qq update && apt-get -qq install --no-install-recommends wrk"
         " >/dev/null && apt-get clean && rm -rf /var/lib/apt/lists/*\n"
     )
-    engine.images.build(fileobj=io.BytesIO(recipe.encode()), tag=_WRK, rm=True)
+    try:
+        engine.images.build(fileobj=io.BytesIO(recipe.encode()), tag=_WRK, rm=True, forcerm=True)
+        yield
+    finally:
+        with suppress(docker.errors.ImageNotFound):
+            engine.images.remove(_WRK)
 
 
 @contextmanager

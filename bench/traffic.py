@@ -22,7 +22,10 @@ class Traffic:
     """A `closed` WebSocket was told to come back (1001): no failure. A `cut` one was told nothing.
 
     resent: requests that went over a kept connection just when the server closed it (bench/http_client.py).
+    wanted: so many are asked at least, also after the block.
     """
+
+    wanted: int = 0
 
     answered: int = 0
     resent: int = 0
@@ -45,35 +48,30 @@ def traffic(
 ) -> Iterator[Traffic]:
     """`rate` requests a second, whatever the answers, every fourth a POST; until the block ends.
 
-    requests: go on after the block until so many were asked. resend: bench/http_client.py. The service is
-    tests/engine/echo.py.
+    requests: go on after the block until so many were asked, unless it was left by an error. resend:
+    bench/http_client.py. The service is tests/engine/echo.py.
     """
-    seen, stop = Traffic(), threading.Event()
+    seen, stop = Traffic(wanted=requests or 0), threading.Event()
     client = Client(url, resend=resend)
-    thread = threading.Thread(
-        target=lambda: asyncio.run(_ask(client, url, rate, sockets, requests, seen, stop))
-    )
+    thread = threading.Thread(target=lambda: asyncio.run(_ask(client, url, rate, sockets, seen, stop)))
     thread.start()
     try:
         yield seen
+    except BaseException:
+        seen.wanted = 0
+        raise
     finally:
         stop.set()
         thread.join()
 
 
 async def _ask(
-    client: Client,
-    url: str,
-    rate: int,
-    sockets: int,
-    requests: int | None,
-    seen: Traffic,
-    stop: threading.Event,
+    client: Client, url: str, rate: int, sockets: int, seen: Traffic, stop: threading.Event
 ) -> None:
     talking = [asyncio.create_task(_talk(url, seen, stop)) for _ in range(sockets)]
     asking: set[asyncio.Task[None]] = set()
     start, number = time.monotonic(), 0
-    while not stop.is_set() or number < (requests or 0):
+    while not stop.is_set() or number < seen.wanted:
         due = start + number / rate
         now = time.monotonic()
         if now - start > _MOST_SECONDS:

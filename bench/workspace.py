@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -69,8 +70,14 @@ class Workspace:
                 stdout=out,
                 stderr=out,
             )
-            peak = peak_memory(process, watch) if watch else 0
-            code = process.wait()
+            try:
+                peak = peak_memory(process, watch) if watch else 0
+                code = process.wait()
+            except BaseException:
+                # Interrupted: it must not hold the state while what it made is removed.
+                process.send_signal(signal.SIGINT)
+                process.wait()
+                raise
             seconds = time.perf_counter() - began
             out.seek(0)
             output = out.read()

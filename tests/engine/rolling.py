@@ -59,16 +59,32 @@ class Rolling:
         filters = {"label": [f"berth.stack={self.name}", "berth.service=app"], "status": "running"}
         return [c for c in self.engine.containers.list(filters=filters) if "-step-" not in c.name]
 
+    def remove(self) -> None:
+        """What a destroy does not know of: an interrupted command did not write down all that it made."""
+        mine = {"label": f"berth.stack={self.name}"}
+        for container in self.engine.containers.list(all=True, ignore_removed=True, filters=mine):
+            container.remove(force=True, v=True)
+        for network in self.engine.networks.list(filters=mine):
+            network.remove()
+        for volume in self.engine.volumes.list(filters=mine):
+            volume.remove()
+
 
 @contextmanager
 def rolling(toolchain: Toolchain, folder: Path, home: Path) -> Iterator[Rolling]:
-    """Destroyed at the end."""
+    """Nothing of it is left at the end, nor after an interruption."""
     engine = docker.from_env(timeout=300)
     project = Project(toolchain, folder, home)
     project.init()
+    made = Rolling(project, engine)
     try:
-        yield Rolling(project, engine)
+        yield made
     finally:
-        if len(project.resources()) > 1:
-            project.destroy("--remove")
-        engine.close()
+        try:
+            # An interrupted command leaves its lock.
+            project.run("cancel", "--yes", check=False)
+            if len(project.resources()) > 1:
+                project.destroy("--remove")
+        finally:
+            made.remove()
+            engine.close()
