@@ -68,15 +68,15 @@ class Authority:
 
 def authority_of(bundle: str) -> str:
     """The last certificate of a PEM bundle: what clients check the others with. It is public."""
-    return _BEGIN + bundle.rpartition(_BEGIN)[2].rstrip() + "\n"
+    return BEGIN + bundle.rpartition(BEGIN)[2].rstrip() + "\n"
 
 
 def public_of(bundle: str) -> str:
     """The certificates of a PEM bundle, without its private key."""
-    return "".join(_BEGIN + part.partition(_END)[0] + _END + "\n" for part in bundle.split(_BEGIN)[1:])
+    return "".join(BEGIN + part.partition(_END)[0] + _END + "\n" for part in bundle.split(BEGIN)[1:])
 
 
-_BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
+BEGIN, _END = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"
 
 
 def _builder(subject: Name, issuer: Name, key: EllipticCurvePrivateKey, *, days: int) -> CertificateBuilder:

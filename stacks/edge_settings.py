@@ -10,6 +10,7 @@ from pydantic import Field
 
 from components.spec import Spec, default_tag
 from components.units import Address, Cpus, Duration, Memory, Port
+from stacks.certificates import BEGIN, public_of
 from stacks.claims import PortClaim
 from stacks.problems import Problem, SettingsError
 from stacks.secrets import CertificateRequest, certificate_refusal
@@ -36,17 +37,22 @@ class CertificateFiles(Spec):
 
     def read(self, path: str) -> tuple[str, list[Problem]]:
         """Key, certificate, issuers as one PEM text, and why it cannot serve. path: in the stack file."""
-        texts, problems = [], []
+        texts: dict[str, str] = {}
+        problems = []
         for part in ("key", "certificate"):
             file = getattr(self, part)
             try:
-                texts.append((PROJECT / file).read_text().strip() + "\n")
+                texts[part] = (PROJECT / file).read_text()
             except (OSError, UnicodeDecodeError) as error:
                 reason = f"cannot be read ({getattr(error, 'strerror', None) or error}); allowed: a PEM file"
                 # Somebody may have given the key itself.
                 problems.append(Problem(f"{path}.{part}", reason, "" if "-BEGIN" in file else repr(file)))
-        text = "".join(texts)
-        if not problems and (refusal := certificate_refusal(text)):
+        if problems:
+            return "", problems
+        # Of each file what it was given for: either may hold the other part, too.
+        key = texts["key"].partition(BEGIN)[0].strip()
+        text = f"{key}\n{public_of(texts['certificate'])}"
+        if refusal := certificate_refusal(text):
             problems.append(Problem(path, refusal, repr(self.certificate)))
         return text, problems
 

@@ -222,23 +222,27 @@ def test_a_wrong_root_password_is_refused_before_the_database_is_touched(
     assert up.returncode != 0
     assert "the running server does not let root in" in up.stdout + up.stderr
     assert "set the root_password back" in up.stdout + up.stderr
-    assert system.ids("mysql", "backend") == databases
-    assert ann.get("/api/me")["name"] == ann.name
     system.set_secret("cloud_api_mysql_root_password", kept)
+    assert system.ids("mysql", "backend") == databases
+    system.deployment.berth("up")
+    assert system.ids("mysql", "backend") == databases, "what was refused and taken back restarted something"
+    assert ann.get("/api/me")["name"] == ann.name
 
 
 def test_a_version_that_never_becomes_healthy_leaves_the_old_one_serving(system: CloudApi) -> None:
     main = system.deployment.folder / "workloads/backend/src/main.js"
     good, before = main.read_text(), system.ids("backend")
     main.write_text("console.log('no licence: waiting for one');\nsetInterval(() => {}, 1000);\n")
-    with audience(system.url, system.person()) as seen:
-        up = system.deployment.berth("up", check=False)
+    try:
+        with audience(system.url, system.person()) as seen:
+            up = system.deployment.berth("up", check=False)
+    finally:
+        main.write_text(good)
     unharmed(seen)
     said = up.stdout + up.stderr
     assert up.returncode != 0
     assert "unhealthy" in said and "no licence: waiting for one" in said
     assert system.ids("backend") >= before
-    main.write_text(good)
     system.deployment.berth("up")
     assert len(system.running("backend")) == 2
     system.unchanged()

@@ -9,6 +9,7 @@ import pytest
 
 from components.edge import certificate
 from stacks.certificates import Authority
+from stacks.edge_settings import EdgeService
 from stacks.problems import SettingsError
 from stacks.secrets import SEALED
 from stacks.settings import Settings, load
@@ -110,6 +111,16 @@ def test_files_that_do_not_match_are_named(files: dict[str, Any], tmp_path: Path
         line.startswith("berth:cloud-api.nginx.certificate: ") and "does not match its private key" in line
         for line in problems(nginx=files)
     )
+
+
+def test_a_certificate_beside_the_key_does_not_hide_the_given_one(
+    files: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "tls.key").write_text(OTHER)
+    assert any("does not match its private key" in line for line in problems(nginx=files))
+    (tmp_path / "tls.key").write_text(GOOD)
+    (tmp_path / "tls.pem").write_text(GOOD)
+    assert EdgeService(certificate=files["certificate"]).bundle("cloud-api", {}) == GOOD
 
 
 def test_files_that_are_not_there_are_named_each(files: dict[str, Any], tmp_path: Path) -> None:
