@@ -150,14 +150,17 @@ def _watch(page: Page, visit: Visit) -> None:
         if socket.url.endswith("/ws"):
             socket.on("framereceived", told)
 
-    # A visitor without a session is told so by 401, which browsers log as an error of the page.
-    ignored = "a status of 401"
+    # A visitor without a session is told so by 401, which browsers log as an error of the page. And a browser
+    # fails what is under way when any container on this machine comes or goes; the page asks again.
+    ignored = ("a status of 401", "net::ERR_NETWORK_CHANGED")
     page.on("websocket", opened)
     page.on("pageerror", lambda error: visit.problems.append(str(error)))
     page.on(
         "console",
         lambda line: (
-            visit.problems.append(line.text) if line.type == "error" and ignored not in line.text else None
+            visit.problems.append(line.text)
+            if line.type == "error" and not any(it in line.text for it in ignored)
+            else None
         ),
     )
     page.on(

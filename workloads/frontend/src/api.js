@@ -8,10 +8,23 @@ export class ApiError extends Error {
   }
 }
 
+const AGAIN_MS = 300;
+
+/** A browser fails all that is under way when its network changes; what changes nothing is asked again, once. */
+async function ask(url, request) {
+  try {
+    return await fetch(url, request);
+  } catch (error) {
+    if (request.method && request.method !== 'GET') throw error;
+    await new Promise((go) => setTimeout(go, AGAIN_MS));
+    return fetch(url, request);
+  }
+}
+
 /** @param {{method?: string, json?: object, body?: BodyInit}} options */
 export async function api(path, { json, ...options } = {}) {
   const request = json ? { body: JSON.stringify(json), headers: { 'content-type': 'application/json' } } : {};
-  const response = await fetch(`/api${path}`, { ...request, ...options });
+  const response = await ask(`/api${path}`, { ...request, ...options });
   if (response.status === 204) return undefined;
   const body = await response.json().catch(() => ({}));
   if (response.ok) return body;
