@@ -31,6 +31,14 @@ class Network:
 
 
 @dataclass(frozen=True)
+class Volume:
+    """options: of its driver."""
+
+    name: str
+    options: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Container:
     """A container as the engine describes it, the files it is given, and the containers it waits for."""
 
@@ -48,7 +56,7 @@ class Plan:
     """What to make."""
 
     networks: Sequence[Network]
-    volumes: Sequence[str]
+    volumes: Sequence[Volume]
     containers: Sequence[Container]
 
 
@@ -64,7 +72,7 @@ def read(state: Sequence[Mapping[str, Any]]) -> Plan:
                 if resource["type"] == _NETWORK and resource.get("custom") and not resource.get("external")
             ],
             [
-                resource["outputs"]["name"]
+                Volume(resource["outputs"]["name"], resource["inputs"].get("driverOpts") or {})
                 for resource in state
                 if resource["type"] == _VOLUME and not resource.get("external")
             ],
@@ -96,7 +104,7 @@ def create(plan: Plan) -> float:
         for network in plan.networks:
             networks.append(_make_network(client, network))
         for volume in plan.volumes:
-            client.volumes.create(volume)
+            client.volumes.create(volume.name, driver_opts=dict(volume.options))
         done: set[str] = set()
         waiting = list(plan.containers)
         with ThreadPoolExecutor(max_workers=8) as pool:
@@ -119,7 +127,7 @@ def create(plan: Plan) -> float:
         for name in networks:
             with suppress(NotFound):
                 client.api.remove_network(name)
-        for name in set(plan.volumes) - had:
+        for name in {volume.name for volume in plan.volumes} - had:
             with suppress(NotFound):
                 client.api.remove_volume(name)
         client.close()
@@ -144,7 +152,8 @@ def _make_container(client: docker.DockerClient, container: Container) -> None:
     name = given["Name"].lstrip("/")
     networks: dict[str, Any] = {
         network: {
-            "Aliases": [alias for alias in endpoint["Aliases"] or () if not given["Id"].startswith(alias)]
+            "Aliases": [alias for alias in endpoint["Aliases"] or () if not given["Id"].startswith(alias)],
+            "IPAMConfig": endpoint["IPAMConfig"] or {},
         }
         for network, endpoint in given["NetworkSettings"]["Networks"].items()
     }
@@ -159,7 +168,12 @@ def _make_container(client: docker.DockerClient, container: Container) -> None:
     client.api.create_container_from_config(config, name)  # type: ignore[no-untyped-call]
     for network, endpoint in networks.items():
         if network != first:
-            client.api.connect_container_to_network(name, network, aliases=endpoint["Aliases"])
+            client.api.connect_container_to_network(
+                name,
+                network,
+                aliases=endpoint["Aliases"],
+                ipv4_address=endpoint["IPAMConfig"].get("IPv4Address"),
+            )
     if container.files:
         client.api.put_archive(name, "/", _archive(container.files))
     if not container.starts:
@@ -167,8 +181,8 @@ def _make_container(client: docker.DockerClient, container: Container) -> None:
     client.api.start(name)
     if container.runs_on:
         _wait_until_healthy(client, name)
-    else:
-        client.api.wait(name, timeout=_TIMEOUT)
+    elif code := client.api.wait(name, timeout=_TIMEOUT)["StatusCode"]:
+        raise RuntimeError(f"container {name} ended with {code}:\n{client.api.logs(name, tail=20).decode()}")
 
 
 def _wait_until_healthy(client: docker.DockerClient, name: str) -> None:

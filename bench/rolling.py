@@ -76,10 +76,12 @@ def recreate(engine: docker.DockerClient, replica: Container) -> Container:
     networks = {network: {"Aliases": ["app", name]} for network in given["NetworkSettings"]["Networks"]}
     config = {**given["Config"], "HostConfig": given["HostConfig"]}
     config["Env"] = [line if not line.startswith("VERSION=") else "VERSION=new" for line in config["Env"]]
-    config["Entrypoint"] = None  # nothing around the command: it is told to stop at once
     (network,) = networks
     config["HostConfig"]["NetworkMode"] = network
-    replica.stop(timeout=10)
+    # As without a handover: the service itself is told to stop, and the edge learns of it when it is gone.
+    replica.update(restart_policy={"Name": "no"})
+    replica.exec_run(["sh", "-c", "kill -TERM $(grep -l ^python3 /proc/[0-9]*/cmdline | cut -d/ -f3)"])
+    replica.wait(timeout=10)
     replica.rename(f"{name}-old")
     made = engine.api.create_container_from_config(
         config | {"NetworkingConfig": {"EndpointsConfig": networks}}, name

@@ -19,7 +19,11 @@ from tests.engine.deployment import Deployment
 from tests.engine.taifish import free_subnet
 
 _SYSTEMS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "celery": {"app": {"replicas": 3, "pause": "0s", "health_interval": "3s"}, "worker": {"replicas": 3}},
+    "celery": {
+        "data": {"kind": "engine"},
+        "app": {"replicas": 3, "pause": "0s", "health_interval": "3s"},
+        "worker": {"replicas": 3},
+    },
     "cloud-api": {"apis": {"kind": "stand-in"}, "backend": {"replicas": 2}},
 }
 _GOAL: Final = 1.5
