@@ -36,6 +36,8 @@ LINT: dict[str, tuple[str, ...]] = {
 }
 # What answers fastest comes first.
 FAST = ("tests/unit", "tests/policy")
+# Whole systems, composed under mocks: no engine either, but each of them takes a second.
+WHOLE = ("tests/systems",)
 SLOW = ("tests/docker", "tests/engine")
 # Nothing is shared between fast tests, and many of them wait: more of them run than there are cores.
 TOGETHER = ("-n", "3", "--dist", "worksteal")
@@ -54,7 +56,9 @@ def run(arguments: Sequence[str]) -> int:
             started = engine.ensure()
             base_image.ensure(started, StackFile("dev"))
         # Every part runs, also after one that fails.
-        parts = [_wanted(arguments)] if arguments else [(*TOGETHER, *FAST), (*BESIDE, *SLOW)]
+        parts = [_wanted(arguments)]
+        if not arguments:
+            parts = [(*TOGETHER, *FAST), (*TOGETHER, *WHOLE), (*BESIDE, *SLOW)]
         passed = [pytest(part) for part in parts]
         if not all(passed):
             failed.append("pytest")
@@ -91,7 +95,7 @@ def _wanted(arguments: Sequence[str]) -> Sequence[str]:
 def _fast(arguments: Sequence[str]) -> bool:
     """Whether the paths among the arguments need no engine."""
     paths = [word for word in arguments if "/" in word and not word.startswith("-")]
-    return bool(paths) and all(path.startswith(("tests/unit", "tests/policy")) for path in paths)
+    return bool(paths) and all(path.startswith((*FAST, *WHOLE)) for path in paths)
 
 
 def provide_programs() -> None:
