@@ -131,3 +131,11 @@ def lost(client: DockerClient, volumes: Sequence[DataVolume]) -> list[DataVolume
         return []
     there = {volume.name for volume in client.volumes.list()}
     return [volume for volume in volumes if volume.name not in there]
+
+
+def lost_networks(client: DockerClient, networks: Mapping[str, str]) -> list[str]:
+    """The names of the networks, given by id, that the engine has no more."""
+    if not networks:
+        return []
+    there = {network.id for network in client.networks.list()}
+    return sorted(name for id, name in networks.items() if id not in there)

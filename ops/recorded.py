@@ -11,6 +11,7 @@ from stacks.outputs import StackOutputs
 
 CONTAINER = "docker:index/container:Container"
 VOLUME = "docker:index/volume:Volume"
+NETWORK = "docker:index/network:Network"
 STACK = "pulumi:pulumi:Stack"
 
 
@@ -110,6 +111,15 @@ def data_volumes(exported: Mapping[str, Any]) -> list[DataVolume]:
         name = str(resource["id"])
         found.append(DataVolume(name=name, command=shlex.join([*words, name])))
     return sorted(found, key=lambda volume: volume.name)
+
+
+def networks(exported: Mapping[str, Any]) -> dict[str, str]:
+    """The name of each network in a state, by its id."""
+    return {
+        str(resource.get("id")): str((resource.get("outputs") or {}).get("name") or resource.get("id"))
+        for resource in resources(exported)
+        if resource.get("type") == NETWORK
+    }
 
 
 def doors(exported: Mapping[str, Any]) -> list[Door]:

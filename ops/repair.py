@@ -39,15 +39,17 @@ def plan(name: str, exported: Mapping[str, Any], engine: Engine, *, accepted: Se
     client = engine.client()
     try:
         lost = observed.lost(client, recorded.data_volumes(exported))
+        unlinked = observed.lost_networks(client, recorded.networks(exported))
         seen = observed.look(client, recorded.containers(exported))
     finally:
         client.close()
     _refuse(name, lost, accepted, engine.host)
     # Reading every object again at each run would double its time; this one look tells whether it is needed.
-    refresh = bool(lost)
+    # Containers go on without their network: what they miss is no sign that the state must forget it.
+    refresh = bool(lost or unlinked)
     replaced: list[str] = []
     paused: list[str] = []
-    said: list[str] = []
+    said = [f"network {network} (missing) is {MADE_AGAIN}" for network in unlinked]
     failed: list[str] = []
     for container, found in seen:
         remedy = remedy_for(found, stays=container.stays, starts=container.starts)

@@ -28,6 +28,7 @@ class Report:
     containers: tuple[observed.Observed, ...]
     answers: tuple[health.Answer, ...]
     lost: tuple[str, ...] = ()
+    unlinked: tuple[str, ...] = ()
     unmade: tuple[str, ...] = ()
 
     @property
@@ -36,6 +37,7 @@ class Report:
         return [
             *self.unmade,
             *(f"data volume {name}: missing" for name in self.lost),
+            *(f"network {name}: missing" for name in self.unlinked),
             *(
                 f"{seen.service} ({seen.container}): {', '.join(seen.problems)}"
                 for seen in self.containers
@@ -56,6 +58,7 @@ def examine(name: str, exported: Mapping[str, Any], engine: Engine) -> Report:
     try:
         seen = observed.look(client, recorded.containers(exported))
         lost = observed.lost(client, recorded.data_volumes(exported))
+        unlinked = observed.lost_networks(client, recorded.networks(exported))
     finally:
         client.close()
     return Report(
@@ -64,6 +67,7 @@ def examine(name: str, exported: Mapping[str, Any], engine: Engine) -> Report:
         containers=tuple(found for container, found in seen if container.starts or not found.ok),
         answers=tuple(answer for door in recorded.doors(exported) for answer in health.ask(door)),
         lost=tuple(volume.name for volume in lost),
+        unlinked=tuple(unlinked),
         unmade=tuple(recorded.unmade(exported)),
     )
 

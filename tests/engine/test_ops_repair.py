@@ -103,3 +103,26 @@ def test_one_up_mends_what_is_told(
     assert "changed behind our back" in mended.stderr
     bench.ok("status")
     bench.ok("preview", "--expect-no-changes")
+
+
+def test_a_lost_network_of_the_stack_is_made_again_under_running_containers(
+    bench: Workbench,  # noqa: F811
+    client: docker.DockerClient,  # noqa: F811
+) -> None:
+    bench.want(network=True)
+    bench.ok("up")
+    (container,) = bench.containers(client)
+    name = f"{bench.name}-inner"
+    network = client.networks.get(name)
+    network.disconnect(container)
+    network.remove()
+    container.reload()
+    assert container.status == "running"
+    assert f"network {name}: missing" in bench.run("status").stderr
+    mended = bench.run("up")
+    assert mended.returncode == 0, mended.stdout + mended.stderr
+    assert f"network {name} (missing) is made again" in mended.stderr
+    (container,) = bench.containers(client)
+    assert list(container.attrs["NetworkSettings"]["Networks"]) == [name]
+    bench.ok("status")
+    bench.ok("preview", "--expect-no-changes")

@@ -39,6 +39,8 @@ def bench(tmp_path: Path, client: docker.DockerClient) -> Iterator[Workbench]:
         container.remove(force=True)
     for volume in client.volumes.list(filters={"label": f"berth.stack={made.name}"}):
         volume.remove(force=True)
+    for network in client.networks.list(filters={"label": f"berth.stack={made.name}"}):
+        network.remove()
 
 
 def running(bench: Workbench, client: docker.DockerClient) -> bool:

@@ -45,6 +45,14 @@ data = docker.Volume(
     labels=[docker.VolumeLabelArgs(label=k, value=v) for k, v in labels.items()],
     opts=pulumi.ResourceOptions(protect=True),
 )
+joined = []
+if wanted["network"]:
+    network = docker.Network(
+        "inner",
+        name=wanted["stack"] + "-inner",
+        labels=[docker.NetworkLabelArgs(label=k, value=v) for k, v in labels.items()],
+    )
+    joined = [docker.ContainerNetworksAdvancedArgs(name=network.name, aliases=["web"])]
 web = docker.Container(
     "web",
     image="berth-test/busybox:1",
@@ -61,6 +69,7 @@ web = docker.Container(
         interval="1s", timeout="2s", retries=3, start_period="300s",
     ),
     wait=True, wait_timeout=300,
+    networks_advanced=joined,
     labels=[docker.ContainerLabelArgs(label=k, value=v) for k, v in labels.items()],
     mounts=[docker.ContainerMountArgs(type="volume", source=data.name, target="/srv/data")],
     opts=pulumi.ResourceOptions(delete_before_replace=True),
@@ -104,13 +113,13 @@ class Workbench:
             "XDG_CONFIG_HOME": str(folder / "config"),
         }
 
-    def want(self, *, ready: bool = True, mark: str = "") -> None:
+    def want(self, *, ready: bool = True, mark: str = "", network: bool = False) -> None:
         """Chooses what the program asks for.
 
-        Ready: False makes the server start listening only after minutes.
+        Ready: False makes the server start listening only after minutes. network: one of the stack's own.
         """
         command = SERVE.format(wait=f": {mark};" if ready else "sleep 250;")
-        wanted = {"stack": self.name, "port": self.port, "command": command}
+        wanted = {"stack": self.name, "port": self.port, "command": command, "network": network}
         (self.root / "wanted.json").write_text(json.dumps(wanted))
 
     @property

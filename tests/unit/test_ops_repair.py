@@ -75,13 +75,19 @@ def state(status: str, health: str = "healthy") -> dict[str, Any]:
     }
 
 
-def exported(*containers: str, volumes: tuple[str, ...] = ()) -> dict[str, Any]:
+def exported(
+    *containers: str, volumes: tuple[str, ...] = (), networks: tuple[str, ...] = ()
+) -> dict[str, Any]:
     made = [
         {"type": CONTAINER, "urn": f"urn::{name}", "id": name, "outputs": {"name": name}}
         for name in containers
     ]
     kept = [{"type": VOLUME, "urn": f"urn::{name}", "id": name, "protect": True} for name in volumes]
-    return {"deployment": {"resources": [*made, *kept]}}
+    joined = [
+        {"type": NETWORK, "urn": f"urn::{name}", "id": f"{name}-id", "outputs": {"name": name}}
+        for name in networks
+    ]
+    return {"deployment": {"resources": [*joined, *made, *kept]}}
 
 
 def test_a_well_engine_asks_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,6 +110,17 @@ def test_each_change_has_its_flags(monkeypatch: pytest.MonkeyPatch) -> None:
         "--replace",
         "urn::sick",
     )
+
+
+def test_a_lost_network_is_made_again_although_its_containers_run(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = exported("web", networks=("inner", "outer"))
+    docker = engine(monkeypatch, Fake({"web": state("running")}, networks={"outer": {}}))
+    assert plan("dev", found, docker) == Plan(flags=("--refresh",))
+    assert "network inner (missing) is made again" in capsys.readouterr().err
+    whole = engine(monkeypatch, Fake({"web": state("running")}, networks={"inner": {}, "outer": {}}))
+    assert plan("dev", found, whole) == Plan()
 
 
 def test_what_is_paused_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
