@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -141,6 +142,22 @@ def _in_every_variant(
             yield problem
 
 
+_KINDS: Final = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "model_attributes_type": "a mapping",
+    "model_type": "a mapping",
+    "string_type": "text",
+    "tuple_type": "a list",
+}
+"""What pydantic calls by the names of Python."""
+
+
 def _problem(namespace: str, place: Place, details: Any) -> Problem:
     kind, context = details["type"], details.get("ctx", {})
     path = _path(namespace, place)
@@ -153,7 +170,8 @@ def _problem(namespace: str, place: Place, details: Any) -> Problem:
         case "value_error":
             # A default was not written there: what it is wrong with is, and the reason names both.
             written = details["loc"][-1:] == place[-1:]
-            return Problem(path, str(context["error"]), value if written else "")
+            whole = isinstance(details.get("input"), dict | list)
+            return Problem(path, str(context["error"]), value if written and not whole else "")
         case "union_tag_not_found":
             return Problem(f"{path}.{_name(context['discriminator'])}", "required, but not set")
         case "union_tag_invalid":
@@ -164,8 +182,8 @@ def _problem(namespace: str, place: Place, details: Any) -> Problem:
             return Problem(
                 path, f"allowed: {least} or more", "none given" if value.startswith("a ") else value
             )
-        case "tuple_type" | "list_type":
-            return Problem(path, "allowed: a list", value)
+        case _ if kind in _KINDS:
+            return Problem(path, f"allowed: {_KINDS[kind]}", value)
         case "literal_error":
             return Problem(path, f"allowed: {context['expected']}", value)
         case "string_pattern_mismatch":
@@ -250,8 +268,21 @@ def _name(discriminator: str) -> str:
     return discriminator.strip("'").removesuffix("()").removeprefix("_")
 
 
+# Nobody needs more of an address than its host; a digest's @ stands after a colon, too.
+_LOGIN: Final = re.compile(
+    r"(https?://)[^\s?#]*@|(\b[a-z][a-z0-9+.-]*://)?[^\s:]*:(?!//).*@(?!sha256:)", re.I | re.S
+)
+_QUERY: Final = re.compile(r"(://[^\s?]*\?).+", re.S)
+
+
 def _shown(value: object) -> str:
+    """As a report may say it: short, in the words of YAML, without the credentials of an address."""
     if isinstance(value, dict | list | tuple):
         return f"a {'mapping' if isinstance(value, dict) else 'list'}"
-    text = repr(value) if isinstance(value, str) else str(value)
+    if value is None or isinstance(value, bool):
+        return str({None: "null", True: "true", False: "false"}[value])
+    text = str(value)
+    text = _LOGIN.sub(lambda found: f"{found[1] or found[2] or ''}***@", text)
+    text = _QUERY.sub(r"\1***", text)
+    text = repr(text) if isinstance(value, str) else text
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -102,11 +102,17 @@ def test_defaults_are_the_unified_gateway_on_this_machine() -> None:
         ),
         (
             {"gateway": {"files": {"kind": "elsewhere", "base_url": "http://user:pw@host"}}},
-            "berth:gateway.files.base_url: 'http://user:pw@host': allowed: an http or https address without",
+            "berth:gateway.files.base_url: 'http://***@host': allowed: an http or https address without",
         ),
         (
             {"gateway": {"gateway": {"routes": [{"method": "GET", "path": "/a", "target": "/{b}"}]}}},
             "berth:gateway.gateway.routes[0].target: '/{b}': uses {b}, which path /a lacks",
+        ),
+        ({"images": None}, "berth:images: null: allowed: a mapping"),
+        ({"images": {"build": "fast"}}, "berth:images.build: 'fast': allowed: a mapping"),
+        (
+            {"gateway": {"processor": {"workers": 1.5}}},
+            "berth:gateway.processor.workers: 1.5: allowed: a",
         ),
         (
             {"gateway": {"gateway": {"routes": []}}},
@@ -300,6 +306,34 @@ def test_each_system_can_be_built(name: str) -> None:
 def test_a_provider_setting_that_would_be_ignored_is_refused() -> None:
     with pytest.raises(SettingsError, match="docker:host: would be ignored; allowed: berth:host"):
         load({"berth:systems": '["gateway"]', "docker:host": "tcp://10.0.0.1:2376"}, stack="dev")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://user:SECRET@10.0.0.5:8000",
+        "http://user:a/SECRET@b@10.0.0.5",
+        "http://SECRET@10.0.0.5",
+        "HTTP://user:SECRET@10.0.0.5",
+        "user:SECRET@10.0.0.5:8000",
+        "http://10.0.0.5/?token=SECRET",
+        "redis://:SECRET@10.0.0.5:6379",
+        "http://user:with a SECRET@10.0.0.5",
+    ],
+)
+def test_credentials_in_an_address_do_not_show(address: str) -> None:
+    files = {"kind": "elsewhere", "base_url": address.replace("SECRET", SECRET)}
+    images = {"source": "local", "mirror": address.replace("SECRET", SECRET)}
+    lines = report(gateway={"files": files}, images=images)
+    assert len(lines) == 2 and all("***" in line and "10.0.0.5" in line for line in lines)
+
+
+def test_what_is_no_credential_shows() -> None:
+    digest = f"team/app:1 @sha256:{'0' * 8}"
+    host = {"kind": "ssh", "address": "ssh://me@10.0.0.5:port"}
+    image = {"source": "registry", "reference": digest}
+    lines = report(gateway={"processor": {"image": image}}, host=host)
+    assert digest in lines[0] and host["address"] in lines[1]
 
 
 def test_secrets_do_not_show() -> None:

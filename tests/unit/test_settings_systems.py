@@ -149,7 +149,7 @@ def test_no_cloud_at_all_is_refused() -> None:
     stack = SYSTEMS.changed([])
     stack[_CLOUD]["apis"] = {"kind": "cloud", "cosyvoice": None, "gpt_sovits": None}
     said = "neither cosyvoice nor gpt_sovits is set; allowed: the address of one, or of both"
-    assert f"berth:cloud-api.apis.gpt_sovits: None: {said}" in report(stack)
+    assert f"berth:cloud-api.apis.gpt_sovits: null: {said}" in report(stack)
 
 
 def test_what_is_wrong_is_not_compared() -> None:
