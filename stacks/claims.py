@@ -1,4 +1,4 @@
-"""What only one can hold on a host: ports and address ranges. Clashes show before anything is registered."""
+"""What only one can hold on a host: ports, address ranges, network names. Told before anything starts."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from stacks.problems import Problem, any_within
 
 # What the policy `public-ports` lets through; told here already, with everything else in the stack file.
 PUBLIC_PORTS: Final = (8010, 80, 443)
+DOCKERS_NETWORKS: Final = ("bridge", "default", "host", "none")
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,19 @@ class SubnetClaim:
         return not any_within([self.path], dropped)
 
 
+@dataclass(frozen=True)
+class NetworkClaim:
+    """A setting that names a network. made: by this stack; others are joined."""
+
+    path: str
+    name: str
+    made: bool = True
+
+    def known(self, dropped: Collection[str]) -> bool:
+        """Whether no default stands for the name."""
+        return not any_within([self.path], dropped)
+
+
 def closed_ports(claims: Sequence[PortClaim]) -> Iterator[Problem]:
     """A problem for each port that must not be reached from outside the host, and would be."""
     for claim in claims:
@@ -67,3 +81,16 @@ def subnet_clashes(claims: Sequence[SubnetClaim]) -> Iterator[Problem]:
         if first.subnet.overlaps(second.subnet):
             reason = f"overlaps {first.path} ({first.subnet}); allowed: a range of its own"
             yield Problem(second.path, reason, second.subnet)
+
+
+def network_clashes(claims: Sequence[NetworkClaim]) -> Iterator[Problem]:
+    """A problem for each name that is Docker's own, or of a network that another system makes."""
+    for claim in claims:
+        if claim.name in DOCKERS_NETWORKS:
+            yield Problem(claim.path, "Docker's own network; allowed: any other name", repr(claim.name))
+    made = [claim for claim in claims if claim.made and claim.name not in DOCKERS_NETWORKS]
+    for first, second in combinations(made, 2):
+        if first.name == second.name:
+            yield Problem(
+                second.path, f"taken by {first.path}; allowed: a name of its own", repr(second.name)
+            )

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from components.spec import Spec, default_tag
 from components.units import Address, Cpus, Duration, Memory, ObjectName, Port
-from stacks.claims import PortClaim, SubnetClaim
+from stacks.claims import NetworkClaim, PortClaim, SubnetClaim
 from stacks.gateway_routes import ROUTES, Routes, ServiceUrl, Timeout
 from stacks.image_settings import ImageChoice
 from stacks.secrets import SecretRequest
@@ -113,6 +113,9 @@ class Unified(SystemSettings):
     def subnet_claims(self) -> Iterator[SubnetClaim]:
         return self.network.claims("berth:gateway.network")
 
+    def network_claims(self) -> Iterator[NetworkClaim]:
+        return self.network.name_claims("berth:gateway.network")
+
     def secrets(self) -> Iterator[SecretRequest]:
         yield ALIYUN_ACCESS_KEY
 
@@ -136,6 +139,9 @@ class StandaloneGateway(SystemSettings):
     def subnet_claims(self) -> Iterator[SubnetClaim]:
         return self.network.claims("berth:gateway.network")
 
+    def network_claims(self) -> Iterator[NetworkClaim]:
+        return self.network.name_claims("berth:gateway.network")
+
     def secrets(self) -> Iterator[SecretRequest]:
         return iter(())
 
@@ -158,6 +164,10 @@ class StandaloneProcessor(SystemSettings):
 
     def subnet_claims(self) -> Iterator[SubnetClaim]:
         return iter(())
+
+    def network_claims(self) -> Iterator[NetworkClaim]:
+        if isinstance(self.network, NetworkByName):
+            yield NetworkClaim("berth:gateway.network.name", self.network.name, made=False)
 
     def secrets(self) -> Iterator[SecretRequest]:
         yield ALIYUN_ACCESS_KEY

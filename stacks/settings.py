@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
 from components.host_spec import AnyHostSpec, EcsHost, LocalHost
 from components.spec import Spec
 from stacks import secrets
-from stacks.claims import SubnetClaim, closed_ports, port_clashes, subnet_clashes
+from stacks.claims import SubnetClaim, closed_ports, network_clashes, port_clashes, subnet_clashes
 from stacks.image_settings import ImagesSettings
 from stacks.problems import Problem, SettingsError, any_within, read
 from stacks.secrets import SecretRequest
@@ -94,6 +94,8 @@ class StackSettings(Spec):
         yield from port_clashes(ports)
         subnets = [*self._host_subnets(), *(claim for system in chosen for claim in system.subnet_claims())]
         yield from subnet_clashes([claim for claim in subnets if claim.known(dropped)])
+        networks = [claim for system in chosen for claim in system.network_claims()]
+        yield from network_clashes([claim for claim in networks if claim.known(dropped)])
         if self.images.source == "registry" and self.images.tag is None:
             for system in chosen:
                 for path, image in system.images():

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from components.spec import Spec
 from components.units import Cidr, Cpus, Memory, ObjectName
-from stacks.claims import PortClaim, SubnetClaim
+from stacks.claims import NetworkClaim, PortClaim, SubnetClaim
 from stacks.image_settings import ImageChoice
 from stacks.problems import Problem
 from stacks.secrets import SecretRequest
@@ -39,6 +39,10 @@ class OwnNetwork(Spec):
         if self.subnet:
             yield SubnetClaim(f"{path}.subnet", self.subnet)
 
+    def name_claims(self, path: str) -> Iterator[NetworkClaim]:
+        """The name that it takes. path: its own in the stack file."""
+        yield NetworkClaim(f"{path}.name", self.name)
+
 
 class SystemSettings(Spec, ABC):
     """The settings of one system in one mode. Each mode answers for itself: nothing is claimed by default."""
@@ -50,6 +54,10 @@ class SystemSettings(Spec, ABC):
     @abstractmethod
     def subnet_claims(self) -> Iterator[SubnetClaim]:
         """The address ranges that this system takes."""
+
+    @abstractmethod
+    def network_claims(self) -> Iterator[NetworkClaim]:
+        """The networks that this system makes or joins."""
 
     @abstractmethod
     def secrets(self) -> Iterator[SecretRequest]:

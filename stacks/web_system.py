@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from stacks.claims import PortClaim, SubnetClaim
+from stacks.claims import NetworkClaim, PortClaim, SubnetClaim
 from stacks.edge_settings import EdgeService
 from stacks.image_settings import THIRD_PARTY, ImageChoice
 from stacks.problems import Problem
@@ -28,6 +28,9 @@ class WebSystem(SystemSettings):
 
     def subnet_claims(self) -> Iterator[SubnetClaim]:
         return self.network.claims(self._path("network"))
+
+    def network_claims(self) -> Iterator[NetworkClaim]:
+        return self.network.name_claims(self._path("network"))
 
     def certificate_problems(self) -> Iterator[Problem]:
         return self.nginx.certificate_problems(self._path("nginx"))

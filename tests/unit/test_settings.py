@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from components.units import Address, Cidr
 from policies import exposure
-from stacks.claims import PUBLIC_PORTS, PortClaim, SubnetClaim, port_clashes, subnet_clashes
+from stacks.claims import PUBLIC_PORTS, NetworkClaim, PortClaim, SubnetClaim, port_clashes, subnet_clashes
 from stacks.gateway_settings import GatewaySettings, Unified
 from stacks.image_settings import ImageChoice
 from stacks.problems import SettingsError
@@ -233,6 +233,9 @@ class Mail(SystemSettings):
     def subnet_claims(self) -> Iterator[SubnetClaim]:
         yield SubnetClaim("berth:mail.subnet", self.subnet)
 
+    def network_claims(self) -> Iterator[NetworkClaim]:
+        yield NetworkClaim("berth:mail.network.name", "mail")
+
     def secrets(self) -> Iterator[SecretRequest]:
         yield SecretRequest("mail_password", "the mailbox")
 
@@ -268,6 +271,34 @@ def test_systems_that_want_the_same_are_told_apart() -> None:
         "berth:secrets.aliyun_access_key: required",
         "berth:secrets.mail_password: required",
     ]
+
+
+def test_networks_of_one_name_are_told_with_the_rest() -> None:
+    lines: list[list[str]] = []
+    for name in ("mail", "bridge"):
+        with pytest.raises(SettingsError) as error:
+            two_systems(mail={"port": 8010}, gateway={"network": {"name": name}})
+        lines.append([str(problem) for problem in error.value.problems])
+    assert [[line.split(" (0")[0].removesuffix("ts own") for line in found] for found in lines] == [
+        [
+            "berth:mail.network.name: 'mail': taken by berth:gateway.network.name; allowed: a name of i",
+            "berth:mail.port: 127.0.0.1:8010: taken by berth:gateway.gateway.port",
+        ],
+        [
+            "berth:gateway.network.name: 'bridge': Docker's own network; allowed: any other name",
+            "berth:mail.port: 127.0.0.1:8010: taken by berth:gateway.gateway.port",
+        ],
+    ]
+
+
+@pytest.mark.parametrize("name", ["bridge", "host", "none", "default"])
+def test_dockers_own_networks_are_not_joined_either(name: str) -> None:
+    (line,) = report(gateway={"mode": "processor", "network": {"name": name}})
+    assert line.startswith(f"berth:gateway.network.name: '{name}': Docker's own network")
+
+
+def test_a_joined_network_may_be_one_that_another_system_makes() -> None:
+    two_systems(gateway={"mode": "processor", "network": {"name": "mail"}})
 
 
 def test_the_command_for_a_secret_is_complete() -> None:

@@ -58,6 +58,11 @@ SAID: dict[str, tuple[Mistake, str, str]] = {
         "berth:cloud-api.network.subnet",
         "overlaps",
     ),
+    "network of another system": (
+        wrong(_CLOUD, "network", "name", value="taifish_network"),
+        "berth:cloud-api.network.name: 'taifish_network'",
+        "taken by berth:celery.network.name; allowed: a name of its own",
+    ),
     "more cores reserved than there are": (
         wrong(_CELERY, "app", "cpus", value=0.5),
         "berth:celery.app",
