@@ -7,8 +7,16 @@ from pathlib import Path
 # The engine runs this directory as a program; its modules import each other as the package `policies`.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from policies import credentials, exposure, isolation, upkeep
+from policies import borrowed_mounts, credentials, exposure, isolation, upkeep
 from policies.analyzer import serve
 
-serve("berth", "0.1.0", (*exposure.RULES, *isolation.RULES, *upkeep.RULES, *credentials.RULES))
+RULES = (
+    *exposure.RULES,
+    *isolation.RULES,
+    *borrowed_mounts.RULES,
+    *upkeep.RULES,
+    *credentials.RULES,
+)
+
+serve("berth", "0.1.0", RULES)
 gc.freeze()  # else the interpreter's end looks through all that was imported: a tenth of a second

@@ -99,3 +99,29 @@ def test_what_a_preview_cannot_know_is_named_and_stops_the_update(
     assert update.code != 0
     assert "(DB_PASSWORD) is [64 characters, hidden]" in update.text
     assert [resource for resource in project.resources() if "Container" in resource["type"]] == []
+
+
+BORROWED = """
+    import pulumi_docker as docker
+
+    carrier = docker.Container(
+        "borrowed-carrier", image="policies-test:absent", start=False, must_run=False
+    )
+    docker.Container(
+        "web",
+        image="policies-test:absent",
+        volumes=[docker.ContainerVolumeArgs(from_container=LENDER)],
+        start=False,
+        must_run=False,
+    )
+"""
+
+
+def test_mounts_are_borrowed_of_the_stack_s_own_containers_only(project: Project) -> None:
+    project.program(BORROWED.replace("LENDER", 'carrier.name.apply(lambda name: f"{name}:ro")'))
+    result = project.preview("--policy-pack", PACK)
+    assert "no-borrowed-mounts" not in result.text
+    project.program(BORROWED.replace("LENDER", '"portainer:ro"'))
+    result = project.preview("--policy-pack", PACK, check=False)
+    assert result.code != 0
+    assert "web: volumes[0].fromContainer is 'portainer:ro'" in result.text

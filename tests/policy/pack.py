@@ -4,11 +4,17 @@ from dataclasses import dataclass
 
 from google.protobuf import json_format, struct_pb2
 
-from policies import credentials, exposure, isolation, upkeep
+from policies import borrowed_mounts, credentials, exposure, isolation, upkeep
 from policies.analyzer import Analyzer, messages
 from policies.rule import CONTAINER
 
-RULES = (*exposure.RULES, *isolation.RULES, *upkeep.RULES, *credentials.RULES)
+RULES = (
+    *exposure.RULES,
+    *isolation.RULES,
+    *borrowed_mounts.RULES,
+    *upkeep.RULES,
+    *credentials.RULES,
+)
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What stands on the wire for a string that the engine does not know yet."""

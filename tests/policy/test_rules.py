@@ -23,6 +23,15 @@ def port(external: object, ip: object = None, internal: int = 80) -> dict[str, o
 
 VIOLATIONS = [
     # rule, inputs, type, what the message must name
+    *(
+        (
+            "no-borrowed-mounts",
+            container(volumes=[{"fromContainer": name}]),
+            CONTAINER,
+            [f"volumes[0].fromContainer is '{name}'"],
+        )
+        for name in ("portainer", "portainer:ro", "web-carrier-0a1b2c3:ro", "0a1b2c3d4e5f")
+    ),
     (
         "public-ports",
         container(ports=[port(5432)]),
@@ -344,6 +353,12 @@ def test_a_container_that_may_start_later_is_judged_in_full() -> None:
 
 
 PENDING = [
+    (
+        "no-borrowed-mounts",
+        container(volumes=[{"fromContainer": UNKNOWN}]),
+        CONTAINER,
+        "volumes[0].fromContainer",
+    ),
     ("public-ports", container(ports=[port(UNKNOWN)]), CONTAINER, "ports[0].external"),
     ("public-ports", container(ports=[port(5432, UNKNOWN)]), CONTAINER, "ports[0].ip"),
     ("public-ports", container(ports=UNKNOWN), CONTAINER, "ports"),
@@ -389,6 +404,20 @@ def test_what_is_unknown_is_named_and_not_passed(
     assert answer.violations == []
     assert rule in {name for name, _ in answer.pending}
     assert any(path in message and "checked by the update" in message for _, message in answer.pending)
+
+
+def test_mounts_of_a_container_that_was_judged_itself_may_be_borrowed() -> None:
+    def borrowed(name: str) -> set[str]:
+        return ask(container(volumes=[{"fromContainer": name}])).broken
+
+    assert ask(container(name="lender-config-carrier-0a1b2c3")).broken == set()
+    assert borrowed("lender-config-carrier-0a1b2c3:ro") == set()
+    # Replaced after it was judged: the engine draws the digits anew, and asks no second time.
+    assert borrowed("lender-config-carrier-9f8e7d6:ro") == set()
+    assert ask(container(name="lender")).broken == set()
+    assert borrowed("lender") == set()
+    for other in ("lender-0a1b2c3", "lender-config-carrier", "lender-config-carrier-x", "lender2"):
+        assert borrowed(other) == {"no-borrowed-mounts"}, other
 
 
 def test_unknown_restart_leaves_everything_that_depends_on_it_open() -> None:
