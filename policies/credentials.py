@@ -19,10 +19,11 @@ from policies.secret_names import (
     names_secret_file,
     names_secret_place,
 )
+from policies.substitutions import substituted
 
 _OBVIOUS: Final = frozenset({"", "0", "1", "true", "false", "yes", "no", "on", "off", "none", "null"})
 # What `SMTP_AUTH` and its like choose from.
-_AUTH: Final = re.compile(r"auth(orization)?(_?(mode|type|method))?$", re.IGNORECASE)
+_AUTH: Final = re.compile(r"auth(orization)?([_-]?(mode|type|method|token))?$", re.IGNORECASE)
 _AUTH_KINDS: Final = frozenset(
     {
         *(
@@ -38,16 +39,17 @@ _AUTH_KINDS: Final = frozenset(
             "oauth2",
             "oidc",
         ),
-        *("plain", "rbac", "saml", "scram-sha-256", "trust"),
+        *("plain", "rbac", "saml", "scram-sha-256", "simple", "trust"),
     }
 )
 # Exactly one variable, a mounted secret, a file by its ending, or the command that prints one of them.
 _VARIABLE: Final = r"\$(?:[A-Z_][A-Z0-9_]*|\{[A-Z_][A-Z0-9_]*\})"
 _MOUNTED: Final = r"(?:/var)?/run/secrets/[\w./-]+"
 _STORED: Final = r"(?:/[\w.-]+)+\.(?:cer|crt|jks|json|key|p12|pem|pfx)"
-_REFERENCE: Final = re.compile(
-    rf"{_VARIABLE}|@?{_MOUNTED}|{_STORED}|\$\((?:cat\s+|<\s*)(?:{_MOUNTED}|{_STORED}|\"?{_VARIABLE}\"?)\)"
-)
+_READ: Final = re.compile(rf"\$\((?:cat\s+|<\s*)(?:{_MOUNTED}|{_STORED}|\"?{_VARIABLE}\"?)\)")
+_REFERENCE: Final = re.compile(rf"{_VARIABLE}|@?{_MOUNTED}|{_STORED}|{_READ.pattern}")
+# What takes a value when the text is used: `%(token)s`, `{token}`, `$http_token`.
+_FILLED_IN: Final = re.compile(r"%?[({][\w.]+\W?.*|%[a-zA-Z]\W*|\$(?:arg|cookie|http|upstream)_\w+|\*+")
 _PATH: Final = re.compile(r"(?:/[\w.@+-]+)+/?")
 
 _VALUES: Final = tuple(
@@ -85,6 +87,13 @@ _INSIDE: Final = re.compile(
     re.IGNORECASE,
 )
 _RANDOM: Final = re.compile(r"(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])(?=(?:\D*\d){2})[\w+/=-]{20,}|[0-9a-fA-F]{32,}")
+_COOKIE_NAME: Final = re.compile(
+    r"(?:__(?:Host|Secure)-)?(?:[a-z_-]+\.|[a-z_-]*)(?:sid|session|sess|csrf|xsrf|token|cookie|id)+", re.I
+)
+_MARKER: Final = re.compile(r"</?\|?\w{1,20}\|?>|\[[A-Z]{2,8}\]")  # of a language model
+# `SECRET_ID=prod/db`, `S3_KEY=uploads/a.png`: which one, and words only.
+_STORED_BY_PATH: Final = ("secret_id", "s3_key", "file_key", "blob_key", "storage_key")
+_WORDS: Final = re.compile(r"[a-z][a-z_-]*\d{0,4}(?:[/.:][a-z_{}-]+\d{0,4})+")
 _SHELL_FOLDER: Final = re.compile(r"(?:OLD)?PWD", re.IGNORECASE)
 _URL: Final = re.compile(
     r"[A-Za-z][\w+.-]*://\S+|(?:file:)?/\S*|[\w-]+(?:\.[\w-]+)+(?::\d+)?(?:/\S*)?|[\w.-]+(?::\d+)(?:/\S*)?"
@@ -112,8 +121,10 @@ def secret_in(name: str, value: str) -> str | None:
             return what
     if value.lower() in _OBVIOUS or _REFERENCE.fullmatch(value):
         return None
-    for inner, given in _INSIDE.findall(value):
-        if inner.lower() != name.lower() and secret_in(inner, given):
+    for inner, given in _INSIDE.findall(_READ.sub("$READ", value)):
+        if inner.lower() == name.lower() or _FILLED_IN.fullmatch(given):
+            continue
+        if secret_in(inner, given):
             return f"a secret inside, by the name {inner}"
     if names_secret_place(name):
         return None if _PATH.fullmatch(value) else f"no absolute path, so by the name {name} a secret itself"
@@ -133,6 +144,9 @@ def _harmless_by_value(name: str, value: str) -> bool:
     lower = name.lower()
     return (
         (_AUTH.search(name) is not None and value.lower() in _AUTH_KINDS)
+        or (lower.endswith(("cookie", "cookies")) and _COOKIE_NAME.fullmatch(value) is not None)
+        or (lower.endswith("token") and _MARKER.fullmatch(value) is not None)
+        or (lower.endswith(_STORED_BY_PATH) and _WORDS.fullmatch(value) is not None)
         or (lower.endswith("tokens") and value.isdecimal())  # how many
         or (lower.endswith("pin") and re.fullmatch(r"\d{1,2}", value) is not None)  # of a chip
         or (_SHELL_FOLDER.fullmatch(name) is not None and _PATH.fullmatch(value) is not None)
@@ -141,6 +155,10 @@ def _harmless_by_value(name: str, value: str) -> bool:
 
 def secret_in_command(text: str) -> str | None:
     """What secret a command line holds: `--password=x`, `mysql -px`, `TOKEN=x`, or a secret's shape."""
+    text, inner = substituted(text)
+    for command in inner:
+        if what := secret_in_command(command):
+            return what
     for name, value in (*_ASSIGNED.findall(text), *_FLAG.findall(text)):
         what = secret_in(name, value.strip("\"'"))
         if what:
@@ -210,12 +228,13 @@ def _command(*words: Node) -> Iterator[Finding]:
         line = ""
         for item, before in zip(known, ["", *(item.text() for item in known)], strict=False):
             text = item.text()
+            plain, _ = substituted(text)
             what = "marked as a secret" if item.secret and text else secret_in_command(text)
             if not what and before.startswith("-") and "=" not in before and not text.startswith("-"):
-                what = secret_in(before, text)
+                what = secret_in(before, plain)
             # The program and its flag may be words of their own: `["mysql", "-px"]`.
-            line = f"{line} {text}".lstrip()
-            what = what or _by_flag(line, len(line) - len(text))
+            line = f"{line} {plain}".lstrip()
+            what = what or _by_flag(line, len(line) - len(plain))
             if what:
                 yield _violation(item.path, text, what, "the command line")
 

@@ -29,14 +29,15 @@ _VARIANT: Final = re.compile(
 # The last word is `key` or `token`, and yet nobody has to hide it.
 _HARMLESS: Final = re.compile(
     r"(?:^|_)(?:cache|event|foreign|group|hash|idempotency|index|lock|lookup|map|max|min|object|order|partition"
-    r"|primary|public|publishable|row|routing|shard|site|sort)_(?:key|token)$"
+    r"|primary|public|publishable|row|routing|shard|site|sort|i_18_n|l_10_n|locale|message|translation)_(?:key|token)$"
+    r"|(?:^|_)(?:bos|cls|eos|mask|pad|sep|stop|unk)_token$"
     r"|(?:^|_)(?:bad|context|extra|input|max|min|n|new|num|output|special|stop|total)_tokens$"
     r"|^(?:old)?pwd$|(?:^|_)(?:no|allow_empty|proxy)_pass(?:word)?$"
 )
 # It is about a secret: where it is kept, how it is made, how long it lives.
 _ABOUT: Final = re.compile(
     r"_(?:algorithm|age|attempts|audience|backend|chars|cost|count|days|enabled|encryption|endpoint|expiry|expires"
-    r"|field|format|header|host|hours|interval|issuer|iterations|label|length|limit|manager|max|min|minutes|mode"
+    r"|field|format|hashers?|header|host|hours|interval|issuer|iterations|label|length|limit|manager|max|min|minutes|mode"
     r"|name|policy|port|prefix|prompt|provider|region|required|retries|rotation|rounds|scheme|seconds|size|stdin|store"
     r"|timeout|ttl|type|uri|url|version)$"
 )

@@ -107,6 +107,12 @@ REFUSED_VOLUMES = [
         volume(f"/dev/mapper/{name}", "xfs", "")
         for name in words("ubuntu--vg-ubuntu--lv luks-0b5f fedora-root")
     ),
+    # `rbind` makes a folder of the host of whatever the type would allow.
+    volume("data", "tmpfs", "rbind"),
+    volume("server:/etc", "nfs", "addr=10.0.0.5,rbind"),
+    volume(":/etc", "nfs4", "rbind,addr=10.0.0.5"),
+    volume("//etc/audio", "cifs", "rbind"),
+    volume("/dev/mapper/data", "ext4", "rbind,rw"),
     volume("/dev/mapper/data", "none", "bind"),
     volume("/dev/mapper/data", "ext4", "rw,bind"),
     *(volume("x", kind, "") for kind in words("overlay proc sysfs cgroup2 devtmpfs debugfs fuse EXT4")),
@@ -126,6 +132,7 @@ ALLOWED_VOLUMES: list[dict[str, object]] = [
     {"driver": "local", "driverOpts": {}},
     *(volume(path) for path in ("/srv/data", "/opt/taifish/data", "/srv//data/", "/mnt/data")),
     volume("/srv/data", "none", "rbind,rw"),
+    *(volume("/srv/data", kind, "rbind") for kind in words("ext4 tmpfs nfs cifs")),
     volume("/usr/share/zoneinfo", "none", "bind,ro"),
     volume("tmpfs", "tmpfs", "size=1m,uid=1000"),
     *(volume("/dev/mapper/taifish-data", kind, "") for kind in ("ext4", "xfs", "btrfs")),

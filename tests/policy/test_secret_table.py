@@ -69,6 +69,11 @@ PASSCODE=1234
 DB_PASSWORD_URL=hunter2
 WEBHOOK_URL=https://hooks.slack.com/services/T000/B000/abcdefghijklmnopqrstuvwx
 AUTHORIZATION=Bearer abcdef
+SECRET_ID=84896a0c-1347-aa90-a4f6-aca8b7558780
+S3_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY
+SESSION_COOKIE=s3cr3tsid
+ERLANG_COOKIE=QXZSLWJKPMNTRDYEHGFB
+ACCESS_TOKEN=END
 X=Basic dXNlcjpodW50ZXIy
 MNEMONIC=a b c d
 X=postgres://u:p/w@db/app
@@ -154,6 +159,23 @@ X=http://[::1]:80/a@b
 X=Basic authentication is on
 BASE=http://host:3000
 NODE_SELECTOR=key=value
+PASSWORD_HASHER=argon2
+SESSION_COOKIE=sid
+SESSION_COOKIE=connect.sid
+SESSION_COOKIE=JSESSIONID
+CSRF_COOKIE=csrftoken
+SECRET_ID=prod/db
+EOS_TOKEN=</s>
+PAD_TOKEN=<pad>
+BOS_TOKEN=<s>
+START_TOKEN=<|im_start|>
+MASK_TOKEN=[MASK]
+STOP_TOKEN=END
+S3_KEY=uploads/a.png
+I18N_KEY=home.title
+LOG_FORMAT=%(asctime)s token=%(token)s
+LOG_FORMAT={time} token={token}
+DSN=host=db password=$(cat /run/secrets/db)
 AUTHORIZATION=enabled
 """
 
@@ -234,6 +256,12 @@ def test_no_false_alarm(variable: str) -> None:
         "psql 'host=db user=app password=hunter2'",
         "app --dsn 'app:hunter2@tcp(mysql:3306)/app'",
         "wget redis://:hunter2@redis:6379/0",
+        "PASSWORD=$(echo hunter2) exec app",
+        "PASSWORD=`printf hunter2` exec app",
+        "PASSWORD=$(base64 -d <<< aHVudGVyMg==) exec app",
+        "id=$(curl -u me:hunter2 http://app/) exec app",
+        "id=$(app --password=hunter2) exec app",
+        "echo $(cat x) `TOKEN=hunter2 app`",
     ],
 )
 def test_a_command_with_credentials(command: str) -> None:
@@ -249,10 +277,22 @@ def test_a_command_with_credentials(command: str) -> None:
         "curl http://app/?token=$TOKEN",
         "psql 'host=db user=app sslmode=verify-full'",
         "celery -A taifish worker --concurrency=4",
+        "PASSWORD=$(cat /run/secrets/x) exec app",
+        "export MYSQL_PWD=$(cat /run/secrets/x); mysqladmin ping",
+        "PASSWORD=`cat /run/secrets/x` exec app",
+        "MYSQL_PWD=$(tr -d '\\n' < /run/secrets/x) mysqladmin ping",
+        "PASSWORD=$(cat $(ls /run/secrets/db*)) exec app",
+        "key=$1; app",
+        'token=$(curl -s http://idp/token); curl -H "Authorization: Bearer $token" http://app/',
+        "while read password; do app --password=$password; done < /run/secrets/all",
+        "etcd --auth-token simple",
+        "redis-cli -a `cat /run/secrets/redis` ping",
+        "psql postgres://a:$(cat /run/secrets/db)@h/",
     ],
 )
 def test_a_command_with_references(command: str) -> None:
     assert ask(container(command=["sh", "-c", command])).violations == []
+    assert ask(container(healthcheck={"tests": ["CMD-SHELL", command]})).violations == []
 
 
 def test_the_options_of_a_volume_are_shown_to_everyone() -> None:
