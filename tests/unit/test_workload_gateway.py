@@ -112,9 +112,10 @@ def test_faults_are_named(change: dict[str, Any], part: str) -> None:
         parse(config(**change))
 
 
-def test_no_yaml() -> None:
+@pytest.mark.parametrize("text", [b"{", b"services: 2001-13-45", b"[" * 5000, b"\xff\xfe\x00", b"a: \xff"])
+def test_no_yaml(text: bytes) -> None:
     with pytest.raises(ConfigError, match="not YAML"):
-        parse(b"{")
+        parse(text)
 
 
 def pass_on(sent: list[tuple[str, str]], *, trusted: bool = False) -> CIMultiDict[str]:

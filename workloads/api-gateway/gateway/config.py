@@ -128,6 +128,8 @@ def parse(text: bytes) -> Config:
             for fault in error.errors(include_url=False)
         )
         raise ConfigError("; ".join(faults)) from error
+    except (ValueError, RecursionError) as error:  # a date that no calendar has; nested too deep
+        raise ConfigError(f"not YAML: {error}") from error
 
 
 def read(path: Path) -> bytes:
