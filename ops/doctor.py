@@ -6,9 +6,10 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Literal
 
-from ops import apt, base_image, engine, passphrase, places, settings, toolchain
+from ops import apt, base_image, engine, passphrase, places, sealed, settings, toolchain
 from ops.errors import UserError
 from ops.progress import say
 from ops.project import StackFile, WantedHost
@@ -31,23 +32,25 @@ class Finding:
 def examine(stack_name: str) -> list[Finding]:
     """Looks at everything a run of the stack needs."""
     file = StackFile(stack_name)
-    looks: tuple[Callable[[], Finding], ...] = (
-        _python,
-        lambda: _stack(file),
-        lambda: _secrets(file),
-        _toolchain,
-        lambda: _engine(file),
-        lambda: _base(file),
-        lambda: _passphrase(file),
-        _disk,
+    looks: tuple[tuple[str, Callable[[], list[Finding]]], ...] = (
+        ("Python", lambda: [_python()]),
+        ("stack file", lambda: [_stack(file)]),
+        ("secrets", lambda: [_secrets(file)]),
+        ("Pulumi", lambda: [_toolchain()]),
+        ("Docker engine", lambda: [_engine(file)]),
+        ("base image", lambda: [_base(file)]),
+        ("passphrase", lambda: [_passphrase(file)]),
+        ("disk space", lambda: _disks(file)),
     )
-    findings = []
-    for look in looks:
+    findings: list[Finding] = []
+    for what, look in looks:
         try:
-            findings.append(look())
+            found = look()
         except UserError as error:
-            if error.cause not in {finding.found for finding in findings}:  # each look reads the stack file
-                findings.append(Finding(look.__name__.strip("_<>"), "missing", error.cause, error.fix))
+            found = [Finding(what, "missing", error.cause, error.fix)]
+        # Each look reads the stack file; what is wrong with it is told once.
+        told = {finding.found for finding in findings if finding.grade == "missing"}
+        findings += [finding for finding in found if finding.grade != "missing" or finding.found not in told]
     return findings
 
 
@@ -113,11 +116,7 @@ def _engine(file: StackFile) -> Finding:
 
 
 def _base(file: StackFile) -> Finding:
-    try:
-        tag = base_image.wanted(file)
-    except UserError:
-        tag = None
-    if tag is None:
+    if (tag := base_image.wanted(file)) is None:
         return Finding("base image", "ok", "not needed: the stack's images are not local ones")
     if base_image.archive(tag).exists():
         return Finding("base image", "ok", f"{tag}, cached in {base_image.archive(tag).parent}")
@@ -136,6 +135,8 @@ def _passphrase(file: StackFile) -> Finding:
         found = passphrase.variables(file, create=False)
     except UserError as error:
         return Finding("passphrase", "missing", error.cause, error.fix)
+    if (known := passphrase.known(file)) is not None:
+        sealed.verify(file, known)
     path = passphrase.generated_file()
     if not found:
         return Finding("passphrase", "ok", "set by the environment or the stack's secrets provider")
@@ -149,9 +150,44 @@ def _passphrase(file: StackFile) -> Finding:
     return Finding("passphrase", "later", f"the first up generates one in {path}")
 
 
-def _disk() -> Finding:
-    free = shutil.disk_usage(places.ROOT).free
-    found = f"{free >> 30} GiB free"
+def _disks(file: StackFile) -> list[Finding]:
+    """The project's, and those of the cache and of Docker where they are others."""
+    disks: dict[int, list[Path]] = {}
+    for wanted in (places.ROOT, places.cache(), places.data(), _docker_root(file)):
+        if wanted is None:
+            continue
+        disks.setdefault(_device(_there(wanted)), []).append(wanted)
+    return [_disk(folders) for folders in disks.values()]
+
+
+def _there(path: Path) -> Path:
+    """The path, or the nearest folder above it that exists."""
+    return next(folder for folder in (path, *path.parents) if folder.exists())
+
+
+def _device(path: Path) -> int:
+    return path.stat().st_dev
+
+
+def _docker_root(file: StackFile) -> Path | None:
+    """Where the engine keeps images and volumes; None when that is not on this machine, or not known."""
+    try:
+        found = engine.reachable(file.host)
+        if not found.host.startswith("unix://"):
+            return None
+        client = found.client()
+    except UserError:
+        return None
+    try:
+        root = Path(client.info()["DockerRootDir"])
+    finally:
+        client.close()
+    return root if root.exists() else None  # Docker Desktop's is inside its own machine
+
+
+def _disk(folders: Sequence[Path]) -> Finding:
+    free = shutil.disk_usage(_there(folders[0])).free
+    found = f"{free >> 30} GiB free for {', '.join(map(str, folders))}"
     if free < SPACE:
         return Finding(
             "disk space", "missing", found, f"free some: {SPACE >> 30} GiB are needed the first time"

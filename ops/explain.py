@@ -52,6 +52,13 @@ RULES = (
         "nothing was changed",
     ),
     _rule(
+        r"cipher: message authentication failed|malformed state value|unknown (?:state|value) version"
+        r"|error: [^\n]*\bbad value(?::|$|\n)",
+        "a secret of stack {stack} cannot be opened: a `secure:` value or `encryptionsalt` in "
+        "Pulumi.{stack}.yaml is not the one that was written",
+        "./berth doctor -s {stack} names it; restore it as it was (git, backup)",
+    ),
+    _rule(
         r"passphrase must be set",
         "stack {stack} needs its passphrase",
         "set PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE",
@@ -142,5 +149,9 @@ def first_error(text: str) -> tuple[str | None, str | None]:
             following = next(
                 (m["text"].strip() for line in lines[index + 1 : index + 12] if (m := _FIX.match(line))), None
             )
+            for line in lines[index + 1 :]:
+                if not words.endswith(":") or not line.strip():
+                    break
+                words = f"{words} {line.strip()}"
             return words, following
     return (errors[0][1], None) if errors else (None, None)

@@ -41,6 +41,31 @@ def variables(stack: StackFile, *, create: bool) -> dict[str, str]:
     return {"PULUMI_CONFIG_PASSPHRASE_FILE": str(path)}
 
 
+def known(stack: StackFile) -> str | None:
+    """The passphrase as Pulumi will read it; None where it needs none, or has none yet."""
+    if stack.secrets_provider != "passphrase":
+        return None
+    if (given := os.environ.get("PULUMI_CONFIG_PASSPHRASE")) is not None:
+        return given
+    named = os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")
+    path = Path(named) if named else generated_file()
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError as error:
+        if not named:
+            return None
+        raise _unreadable(path, error) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(
+        f"the passphrase in {path} cannot be read: {error}",
+        fix="correct PULUMI_CONFIG_PASSPHRASE_FILE, or the file's mode",
+    )
+
+
 def _generate(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = path.with_name(f".{path.name}.{os.getpid()}")

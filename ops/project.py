@@ -15,6 +15,8 @@ def read_yaml(path: Path) -> dict[str, Any]:
     """Reads one YAML mapping; anything else is an error that says where."""
     import yaml
 
+    from ops.strict_yaml import load
+
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -23,7 +25,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
             fix=f"restore it (git checkout {path.name}) or correct its mode",
         ) from None
     try:
-        content = yaml.safe_load(text)
+        content = load(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
@@ -31,6 +33,11 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise UserError(
             f"{path.name}{where}: {problem}",
             fix=f"correct that line, or restore the file (git checkout {path.name})",
+        ) from None
+    except (ValueError, RecursionError) as error:  # a date that no calendar has; too deep
+        raise UserError(
+            f"{path.name}: {error}",
+            fix=f"correct it, or restore the file (git checkout {path.name})",
         ) from None
     if content is None:
         return {}

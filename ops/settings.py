@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ops import authority
+from ops import authority, sealed
 from ops.errors import UserError
 from ops.progress import say
 from ops.project import StackFile
@@ -30,15 +30,23 @@ def check(file: StackFile, *, secrets: bool = True) -> None:
     secrets: also name the missing ones that only the user can set, and certificate files that cannot serve.
     """
     from stacks.problems import SettingsError
+    from stacks.secrets import plain_names
     from stacks.settings import load
 
+    sealed.check(file)
     missing = missing_secrets(file)
     unset = missing if secrets and not _may_generate(file) else []
     config = _as_engine_hands_it_over(file)
     if made := [request.name for request in missing if request not in unset]:
         config["berth:secrets"] = json.dumps(_given(file) | dict.fromkeys(made, SEALED))
     try:
-        load(config, _sealed_keys(file), stack=file.name, certificates=secrets)
+        load(
+            config,
+            {"berth:secrets"},
+            stack=file.name,
+            certificates=secrets,
+            plain=plain_names(file.config.get("secrets")),
+        )
     except SettingsError as error:
         commands = " && ".join(
             [f'eval "$(./berth env -s {file.name})"']
@@ -134,12 +142,6 @@ def _given(file: StackFile) -> dict[str, Any]:
     if not isinstance(given, dict):
         return {}
     return {
-        str(name): SEALED if isinstance(value, dict) and "secure" in value else value
+        str(name): SEALED if isinstance(value, dict) and value.keys() == {"secure"} else value
         for name, value in given.items()
     }
-
-
-def _sealed_keys(file: StackFile) -> set[str]:
-    given = file.config.get("secrets")
-    plain = isinstance(given, dict) and any(not isinstance(value, dict) for value in given.values())
-    return set() if plain else {"berth:secrets"}

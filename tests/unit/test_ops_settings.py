@@ -24,12 +24,34 @@ def test_a_config_that_is_no_mapping_is_told(tmp_path: Path, config: str) -> Non
         settings.check(stack_file(tmp_path, f"config: {config}\n"))
 
 
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("config:\n  berth:a: 1\n  berth:b: 2\n  berth:a: 3\n", r"line 4, column 3: key 'berth:a' .*line 2"),
+        ("config: {}\nconfig: {}\n", r"line 2, column 1: key 'config'"),
+        ("config: {berth:a: 2001-13-45}\n", "month must be in 1..12"),
+        ("config: " + "[" * 5000, "recursion"),
+    ],
+)
+def test_what_pulumi_would_not_read_is_refused_with_its_place(tmp_path: Path, text: str, told: str) -> None:
+    with pytest.raises(UserError, match=rf"Pulumi\.odd\.yaml.*{told}"):
+        settings.check(stack_file(tmp_path, text))
+
+
+def test_a_merged_key_may_be_given_anew(tmp_path: Path) -> None:
+    text = "config:\n  berth:a: &a {x: 1, y: 1}\n  berth:b: &b {<<: *a, x: 2}\n  berth:c: {<<: *b, x: 3}\n"
+    assert stack_file(tmp_path, text).config["c"] == {"x": 3, "y": 1}
+
+
 def test_a_date_is_a_wrong_value_like_any_other(tmp_path: Path) -> None:
     text = "config:\n  berth:systems: [gateway]\n  berth:gateway: {gateway: {port: 2024-01-01}}\n"
     with pytest.raises(UserError, match=r"berth:gateway.gateway.port"):
         settings.check(stack_file(tmp_path, text))
 
 
+# Made with the passphrase `odd`: what is sealed is the word `value`.
+SALT = "v1:BDpxh3TFcr0=:v1:++KgQGk4dih4Oj+Q:yPv0/vDeEA3FBCn31fmS7cbe6aC4XQ=="
+GOOD = "{secure: 'v1:zUJATVKtVcz6mspK:pf+gJqxL1DWlmMuNnRPjUz1jsLlj'}"
 LACKING = "config:\n  berth:systems: [gateway]\n  berth:images: {source: local}\n"
 
 
@@ -66,15 +88,23 @@ def test_what_needs_no_secrets_or_makes_them_does_not_ask_for_them(tmp_path: Pat
     [
         ("nope", "berth:secrets: allowed: a mapping of names to secret values"),
         ("[a]", "berth:secrets: allowed: a mapping of names to secret values"),
-        ("{aliyun_access_key: typed-in-plain}", "berth:secrets: stored as plain text; "),
+        ("{aliyun_access_key: typed-in-plain}", "berth:secrets.aliyun_access_key: stored as plain text; "),
+        (
+            "{aliyun_access_key: {Secure: abc}}",
+            "berth:secrets.aliyun_access_key: allowed: text; set it with `",
+        ),
         ("{aliyun_access_key: {secret: x}}", "berth:secrets.aliyun_access_key: allowed: text"),
-        ("{other: {secure: x}, aliyun_access_key: {secure: x}}", "berth:secrets.other: no chosen system"),
+        ("{aliyun_access_key: {secure: v1:a, more: x}}", "berth:secrets.aliyun_access_key: allowed: text"),
+        (f"{{other: {GOOD}, aliyun_access_key: {GOOD}}}", "berth:secrets.other: no chosen system"),
     ],
 )
 def test_secrets_of_another_shape_are_refused_by_name(
     tmp_path: Path, secrets: str, line: str, generate: str
 ) -> None:
-    text = LACKING + f"  berth:generate_secrets: {generate}\n  berth:secrets: {secrets}\n"
+    text = (
+        LACKING
+        + f"  berth:generate_secrets: {generate}\n  berth:secrets: {secrets}\nencryptionsalt: {SALT}\n"
+    )
     for needed in (True, False):
         (found,) = told(stack_file(tmp_path, text), secrets=needed).splitlines()[1:]
         assert found.strip().startswith(line) and "typed-in-plain" not in found
@@ -121,7 +151,7 @@ def ensured(tmp_path: Path, *, deployed: bool, renewed: tuple[str, ...] = (), mo
 
 
 MADE = ["selected", "berth:secrets.aliyun_access_key"]
-THERE = "  berth:secrets: {aliyun_access_key: {secure: x}}\n"
+THERE = f"  berth:secrets: {{aliyun_access_key: {GOOD}}}\nencryptionsalt: {SALT}\n"
 
 
 def test_a_first_up_makes_its_secrets(tmp_path: Path) -> None:
