@@ -7,9 +7,15 @@ from pulumi.runtime.config import get_config_env, get_config_secret_keys_env
 
 from stacks.problems import SettingsError
 from stacks.settings import load
+from stacks.stack_file import plain_secrets
 
 try:
-    settings = load(get_config_env(), get_config_secret_keys_env(), stack=pulumi.get_stack())
+    settings = load(
+        get_config_env(),
+        get_config_secret_keys_env(),
+        stack=pulumi.get_stack(),
+        plain=plain_secrets(Path(__file__).with_name(f"Pulumi.{pulumi.get_stack()}.yaml")),
+    )
 except SettingsError as error:
     raise pulumi.RunError(str(error)) from None
 

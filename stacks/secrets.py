@@ -52,12 +52,51 @@ class CertificateRequest(SecretRequest):
         return authority.issue(self.hosts)
 
 
+def setting_command(name: str, stack: str) -> str:
+    """The command that stores a secret where it belongs."""
+    return f"pulumi config set --secret --path berth:secrets.{name} --stack {stack}"
+
+
+def misplaced(key: str, stack: str) -> str:
+    """What is wrong with a secret that was set without --path, and how it goes."""
+    return (
+        "not below berth:secrets, where secrets are (it was set without --path); remove it with "
+        f"`pulumi config rm {key} --stack {stack}`"
+    )
+
+
+def plain_problems(names: Iterable[str], stack: str) -> list[Problem]:
+    """A problem for each secret that is stored as plain text."""
+    fix = "it is no secret any more: change it, and store the new one with"
+    return [
+        Problem(f"berth:secrets.{name}", f"stored as plain text; {fix} `{setting_command(name, stack)}`")
+        for name in names
+    ]
+
+
 def certificate_refusal(pem: str) -> str | None:
     """Why no client would accept a certificate, and what to do, in one line."""
     from components.edge.certificate import fault
 
     found = fault(pem)
     return f"{found.cause}; fix: {found.fix}" if found else None
+
+
+def plain_names(given: object) -> list[str]:
+    """Those in `berth:secrets`, as the stack file has it, that are stored as plain text."""
+    if not isinstance(given, Mapping):
+        return []
+    return [str(name) for name, value in given.items() if value is not None and not isinstance(value, dict)]
+
+
+def blank(value: str) -> str | None:
+    """What is not even an attempt at a secret, though long enough; its description, not itself."""
+    text = value.strip()
+    if not text:
+        return "nothing but spaces"
+    if len(text) > 1 and len(set(text)) == 1:
+        return "one character again and again"
+    return None
 
 
 def missing(requests: Iterable[SecretRequest], given: Mapping[str, object]) -> list[SecretRequest]:
@@ -72,7 +111,7 @@ def problems(
     stack: str,
     spared: Collection[str] = (),
 ) -> list[Problem]:
-    """Secrets that are missing, too short, not text, of no use, or that no system asks for.
+    """Secrets that are missing, blank, too short, not text, of no use, or that no system asks for.
 
     spared: names that may be asked for by a system that cannot be read.
     """
@@ -80,17 +119,16 @@ def problems(
     known = {request.name: request for request in requests}
     for name, request in known.items():
         path, value = request.config_path, given.get(name)
+        fix = f"set it with `{setting_command(name, stack)}`"
         if not value:
-            fix = f"pulumi config set --secret --path {path} --stack {stack}"
-            found.append(Problem(path, f"required ({request.purpose}), but not set; set it with `{fix}`"))
+            found.append(Problem(path, f"required ({request.purpose}), but not set; {fix}"))
         elif not isinstance(value, str):
-            found.append(Problem(path, "allowed: text"))
-        elif len(value) < request.min_length:
-            found.append(
-                Problem(
-                    path, f"allowed: at least {request.min_length} characters", f"{len(value)} characters"
-                )
-            )
+            found.append(Problem(path, f"allowed: text; {fix}, which stores it below `secure`"))
+        elif value != SEALED and (fault := blank(value)):
+            found.append(Problem(path, f"allowed: at least {request.min_length} characters; {fix}", fault))
+        elif len(value.strip()) < request.min_length:
+            size = f"{len(value.strip())} characters"
+            found.append(Problem(path, f"allowed: at least {request.min_length} characters", size))
         elif isinstance(request, CertificateRequest) and value != SEALED:
             found += (Problem(path, refusal) for refusal in [certificate_refusal(value)] if refusal)
     for name in sorted(set(given) - set(known) - set(spared)):

@@ -149,15 +149,21 @@ def load(
     stack: str,
     model: type[StackSettings] | None = None,
     certificates: bool = True,
+    plain: Collection[str] = (),
 ) -> Settings:
     """Read the configuration as the engine hands it over: `namespace:key` to text, objects as JSON.
 
     secret_keys: the keys whose values are stored encrypted. stack: its name, for the commands in the report.
     certificates: also read those that are given as files; a stack that is destroyed needs them no more.
+    plain: the secrets that the stack file has as plain text; the engine takes all for encrypted if one is.
     Raises SettingsError with every problem, naming no secret's value.
     """
     problems: list[Problem] = []
     raw = _decoded(config, problems)
+    if plain:
+        secret_keys = {*secret_keys, f"{NAMESPACE}secrets"}  # each is told by its name
+        problems += secrets.plain_problems(plain, stack)
+    problems += _without_path(raw, stack)
     given = _secrets(raw.pop("secrets", {}), secret_keys, problems)
     reading = read(NAMESPACE, raw, (model or _model(raw)).model_validate)
     problems += reading.problems
@@ -170,6 +176,7 @@ def load(
             asked = found.secret_requests(reading.dropped)
             spared = found.may_be_asked(given, reading.dropped)
             problems += secrets.problems(asked, given, stack=stack, spared=spared)
+            problems = list(_misplaced(problems, {request.name for request in asked}, stack))
     if found is None or given is None or problems:
         raise SettingsError(problems)
     return Settings(found, given)
@@ -241,6 +248,23 @@ def _value(text: str) -> Any:
         return json.loads(text)
     except ValueError:
         return text
+
+
+def _without_path(raw: dict[str, Any], stack: str) -> Iterator[Problem]:
+    """Takes out, and tells, what `pulumi config set` without --path made: keys with a dot in them."""
+    for name in [name for name in raw if name.startswith(("secrets.", "secrets["))]:
+        del raw[name]
+        yield Problem(f'{NAMESPACE}["{name}"]', secrets.misplaced(f"{NAMESPACE}{name}", stack))
+
+
+def _misplaced(problems: Iterable[Problem], names: Collection[str], stack: str) -> Iterator[Problem]:
+    """The problems, with those settings called secrets that have the name of one."""
+    for problem in problems:
+        key = problem.path.removeprefix(NAMESPACE)
+        if key in names and f"{NAMESPACE}{key}" == problem.path:
+            yield Problem(problem.path, secrets.misplaced(problem.path, stack))
+        else:
+            yield problem
 
 
 def _secrets(given: Any, secret_keys: Collection[str], problems: list[Problem]) -> dict[str, str] | None:

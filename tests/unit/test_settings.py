@@ -21,6 +21,7 @@ from stacks.image_settings import ImageChoice
 from stacks.problems import SettingsError
 from stacks.secrets import SecretRequest
 from stacks.settings import Settings, json_schema, load, missing_secrets, with_systems
+from stacks.stack_file import plain_secrets
 from stacks.system import SystemSettings
 from stacks.systems import SYSTEMS
 
@@ -299,6 +300,35 @@ def test_dockers_own_networks_are_not_joined_either(name: str) -> None:
 
 def test_a_joined_network_may_be_one_that_another_system_makes() -> None:
     two_systems(gateway={"mode": "processor", "network": {"name": "mail"}})
+
+
+@pytest.mark.parametrize("text", [" " * 20, "\n" * 20, "a" * 20, f"  {'a' * 20}\n", f"{' ' * 20}short"])
+def test_a_blank_secret_is_refused_however_long(text: str) -> None:
+    (line,) = report(secrets={"aliyun_access_key": text})
+    assert line.startswith("berth:secrets.aliyun_access_key: ") and "allowed: at least 8 characters" in line
+
+
+@pytest.mark.parametrize("key", ["secrets.aliyun_access_key", "aliyun_access_key"])
+def test_a_secret_that_was_set_without_path_is_told_with_the_way_out(key: str) -> None:
+    lines = report(secrets={}, **{key: SECRET})
+    assert len(lines) == 2
+    (line,) = [line for line in lines if "required" not in line]
+    assert "not below berth:secrets" in line
+    assert f"`pulumi config rm berth:{key} --stack dev`" in line
+    assert any("`pulumi config set --secret --path berth:secrets.aliyun" in line for line in lines)
+
+
+def test_a_plain_secret_beside_a_sealed_one_is_told_by_its_name(tmp_path: Path) -> None:
+    file = tmp_path / "Pulumi.dev.yaml"
+    assert plain_secrets(file) == []
+    file.write_text("config:\n  berth:secrets: {sealed: {secure: v1:abc}, open: shown, number: 5}\n")
+    assert plain_secrets(file) == ["open", "number"]
+    config = {"berth:systems": '["gateway"]', "berth:images": '{"source": "local"}'}
+    config["berth:secrets"] = json.dumps({"aliyun_access_key": SECRET})
+    with pytest.raises(SettingsError) as error:
+        load(config, ["berth:secrets"], stack="dev", plain=["aliyun_access_key"])
+    (problem,) = error.value.problems
+    assert str(problem).startswith("berth:secrets.aliyun_access_key: stored as plain text; ")
 
 
 def test_the_command_for_a_secret_is_complete() -> None:
