@@ -11,6 +11,7 @@ from ops.errors import UserError
 from ops.progress import say
 from ops.project import StackFile
 from stacks.secrets import SEALED
+from stacks.stack_file import NAMESPACE, unknown_parts
 
 if TYPE_CHECKING:
     from ops.stack import Stack
@@ -29,7 +30,7 @@ def check(file: StackFile, *, secrets: bool = True) -> None:
 
     secrets: also name the missing ones that only the user can set, and certificate files that cannot serve.
     """
-    from stacks.problems import SettingsError
+    from stacks.problems import Problem, SettingsError
     from stacks.secrets import plain_names
     from stacks.settings import load
 
@@ -47,16 +48,19 @@ def check(file: StackFile, *, secrets: bool = True) -> None:
             certificates=secrets,
             plain=plain_names(file.config.get("secrets")),
         )
+        problems: tuple[Problem, ...] = ()
     except SettingsError as error:
+        problems = error.problems
+    if problems := (*unknown_parts(file.content), *problems):
         commands = " && ".join(
             [f'eval "$(./berth env -s {file.name})"']
             + [f"pulumi config set --secret --path {it.config_path} --stack {file.name}" for it in unset]
         )
         fix = f"correct {file.path.name} as each line says; ./berth config schema prints what is allowed"
         if unset:
-            others = {problem.path for problem in error.problems} - {it.config_path for it in unset}
+            others = {problem.path for problem in problems} - {it.config_path for it in unset}
             fix = f"{fix}; then {commands}" if others else commands
-        raise UserError(f"{file.path.name}: {error}", fix=fix) from None
+        raise UserError(f"{file.path.name}: {SettingsError(problems)}", fix=fix) from None
 
 
 def ensure_secrets(stack: Stack, *, renewed: Sequence[str] = ()) -> None:
@@ -130,7 +134,8 @@ def _as_engine_hands_it_over(file: StackFile) -> dict[str, str]:
         f"berth:{key}": value if isinstance(value, str) else json.dumps(value, default=str)
         for key, value in file.config.items()
     }
-    handed |= {key: "" for key in file.content.get("config") or {} if str(key).startswith("docker:")}
+    others = [str(key) for key in file.content.get("config") or {}]
+    handed |= {key: "" for key in others if not key.startswith(NAMESPACE)}
     if given := _given(file):
         handed["berth:secrets"] = json.dumps(given, default=str)
     return handed

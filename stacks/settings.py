@@ -19,10 +19,10 @@ from stacks.claims import SubnetClaim, closed_ports, network_clashes, port_clash
 from stacks.image_settings import ImagesSettings
 from stacks.problems import Problem, SettingsError, any_within, read
 from stacks.secrets import SecretRequest
+from stacks.stack_file import NAMESPACE, PARTS, foreign
 from stacks.system import SystemSettings
 from stacks.systems import SYSTEMS
 
-NAMESPACE: Final = "berth:"
 REGISTRY_PASSWORD: Final = SecretRequest("registry_password", "the password of berth:images.login", 1)
 
 
@@ -219,14 +219,15 @@ def json_schema() -> dict[str, Any]:
                 "properties": properties,
                 "required": [f"{NAMESPACE}{name}" for name in settings["required"]],
                 "patternProperties": {
-                    f"^{NAMESPACE}(?!({'|'.join([*settings['properties'], 'secrets'])})$)": False
+                    "^docker:|^[^:]*$": False,
+                    f"^{NAMESPACE}(?!({'|'.join([*settings['properties'], 'secrets'])})$)": False,
                 },
             },
-            "secretsprovider": {"type": "string"},
-            "encryptionsalt": {"type": "string"},
-            "encryptedkey": {"type": "string"},
+            **{name: {"type": "string"} for name in PARTS if name not in ("config", "environment")},
+            "environment": {},
         },
         "required": ["config"],
+        "additionalProperties": False,
         "$defs": definitions,
     }
 
@@ -236,10 +237,10 @@ def _decoded(config: Mapping[str, str], problems: list[Problem]) -> dict[str, An
     raw: dict[str, Any] = {}
     for key, text in config.items():
         namespace, _, name = key.partition(":")
-        if namespace == "docker":
-            problems.append(Problem(key, "would be ignored; allowed: berth:host"))
         if f"{namespace}:" == NAMESPACE:
             raw[name] = _value(text)
+        elif problem := foreign(key):
+            problems.append(problem)
     return raw
 
 

@@ -68,6 +68,30 @@ def test_secrets_that_only_the_user_can_set_come_with_all_other_problems(tmp_pat
     assert paths == ["berth:extra", "berth:secrets.aliyun_access_key", "docker:host"]
 
 
+def test_what_is_misspelt_around_the_settings_comes_with_all_other_problems(tmp_path: Path) -> None:
+    text = LACKING + "  brth:gateway: {mode: gateway}\n  gateway: {}\nconf: {}\n"
+    assert [line.split(": ")[0].strip() for line in told(stack_file(tmp_path, text)).splitlines()[1:]] == [
+        "berth:secrets.aliyun_access_key",
+        "brth:gateway",
+        "conf",
+        "gateway",
+    ]
+    assert told(stack_file(tmp_path, LACKING.replace("config", "conf"))).splitlines()[1:] == [
+        "  berth:systems: required, but not set",
+        "  conf: unknown part of a stack file, would be ignored; allowed: config, secretsprovider, "
+        "encryptionsalt, encryptedkey, environment",
+    ]
+
+
+def test_a_secret_that_was_set_without_path_is_fixed_line_by_line(tmp_path: Path) -> None:
+    text = LACKING + f"  berth:secrets.aliyun_access_key: {GOOD}\nencryptionsalt: {SALT}\n"
+    with pytest.raises(UserError) as error:
+        settings.check(stack_file(tmp_path, text))
+    assert "`pulumi config rm berth:secrets.aliyun_access_key --stack odd`" in error.value.cause
+    assert error.value.fix.startswith("correct Pulumi.odd.yaml as each line says")
+    assert error.value.fix.endswith("--path berth:secrets.aliyun_access_key --stack odd")
+
+
 def test_unset_secrets_alone_are_fixed_by_commands_that_can_be_pasted(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         settings.check(stack_file(tmp_path, LACKING))

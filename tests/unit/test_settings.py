@@ -21,7 +21,7 @@ from stacks.image_settings import ImageChoice
 from stacks.problems import SettingsError
 from stacks.secrets import SecretRequest
 from stacks.settings import Settings, json_schema, load, missing_secrets, with_systems
-from stacks.stack_file import plain_secrets
+from stacks.stack_file import foreign, plain_secrets, unknown_parts
 from stacks.system import SystemSettings
 from stacks.systems import SYSTEMS
 
@@ -395,6 +395,26 @@ def test_what_is_no_credential_shows() -> None:
     image = {"source": "registry", "reference": digest}
     lines = report(gateway={"processor": {"image": image}}, host=host)
     assert digest in lines[0] and host["address"] in lines[1]
+
+
+@pytest.mark.parametrize("key", ["brth:gateway", "Berth:gateway", "berht:systems", "a-b:c", ":gateway"])
+def test_a_misspelt_namespace_is_told(key: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        load({"berth:systems": '["celery"]', key: '{"mode": "unified"}'}, stack="dev")
+    (line,) = [str(problem) for problem in error.value.problems if problem.path == key]
+    assert "nothing reads the namespace" in line and f"allowed: berth:{key.partition(':')[2]}" in line
+
+
+def test_what_pulumi_and_its_plugins_read_is_left_to_them() -> None:
+    assert [foreign(key) for key in ("pulumi:tags", "pulumi:template", "policy:x")] == [None] * 3
+    assert "docker:host" in str(foreign("docker:host")) and "berth:systems" in str(foreign("systems"))
+
+
+def test_an_unknown_part_is_told() -> None:
+    assert [problem.path for problem in unknown_parts(["conf", "config", 5, "encryptionsalt"])] == [
+        "conf",
+        "5",
+    ]
 
 
 def test_secrets_do_not_show() -> None:
