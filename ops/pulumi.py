@@ -6,6 +6,7 @@ import ctypes
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -26,6 +27,8 @@ from ops.progress import say, signs_of_life
 
 KEPT_LINES = 2000
 _PR_SET_PDEATHSIG = 1
+# Without a terminal each look at a resource is two lines; one that found a change says more.
+_LOOKED = re.compile(r"\s*~\s+\S+ .+ refresh(ing)?( \([\d.a-z]+\))?\s*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +84,8 @@ class Pulumi:
             assert process.stdout is not None
             for line in process.stdout:
                 kept.append(line)
+                if _LOOKED.fullmatch(line):
+                    continue
                 target.write(line)
                 target.flush()
                 showed()

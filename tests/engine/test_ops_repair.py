@@ -64,6 +64,29 @@ def test_lost_secret_is_never_replaced_in_silence(bench: Workbench) -> None:  # 
     assert "aliyun_access_key:\n      secure: v1:" in bench.file.read_text()
 
 
+def test_a_damaged_secret_is_named(bench: Workbench) -> None:  # noqa: F811
+    bench.ok("preview")  # makes the secrets
+    assert "ok       passphrase" in bench.ok("doctor")
+    whole = bench.file.read_text()
+    head, value = whole.split("aliyun_access_key:\n      secure: ")
+    value, rest = value.split("\n", 1)
+    changed = value[:-8] + ("A" if value[-8] != "A" else "B") + value[-7:]
+    for damaged, cause in (
+        (changed, "a secret of stack dev cannot be opened"),
+        (value[:-1], "aliyun_access_key: "),
+    ):
+        bench.file.write_text(f"{head}aliyun_access_key:\n      secure: {damaged}\n{rest}")
+        assert cause in bench.fails("up")
+        doctor = bench.run("doctor")
+        assert doctor.returncode == 1 and "berth:secrets.aliyun_access_key: its `secure:`" in doctor.stdout
+    bench.file.write_text(whole)
+    wrong = bench.run("doctor", env={"PULUMI_CONFIG_PASSPHRASE": "another"})
+    assert "MISSING  passphrase: the passphrase does not fit Pulumi.dev.yaml" in wrong.stdout
+    assert "the passphrase does not fit stack dev" in bench.fails(
+        "up", env={"PULUMI_CONFIG_PASSPHRASE": "another"}
+    )
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -122,6 +145,7 @@ def test_a_lost_network_of_the_stack_is_made_again_under_running_containers(
     mended = bench.run("up")
     assert mended.returncode == 0, mended.stdout + mended.stderr
     assert f"network {name} (missing) is made again" in mended.stderr
+    assert " refreshing" not in mended.stdout
     (container,) = bench.containers(client)
     assert list(container.attrs["NetworkSettings"]["Networks"]) == [name]
     bench.ok("status")

@@ -37,6 +37,23 @@ def test_without_a_terminal_it_is_lines(engine: Pulumi) -> None:
     assert "arguments: up --yes --color never --non-interactive\n" in shown.getvalue()
 
 
+def test_without_a_terminal_a_look_that_found_nothing_is_no_line(engine: Pulumi) -> None:
+    changed = " ~  docker:index:Container web refresh (0.5s) [diff: ~ports]"
+    lines = [
+        " ~  pulumi:pulumi:Stack berth-dev refreshing (0s) ",
+        " ~  docker:index:Container web refreshing ",
+        " ~  docker:index:Container web refresh (0.53s) ",
+        " ~  docker:index:Container web refresh (1m2s)",
+        changed,
+        " ~  docker:index:Container refresh updating (0s) ",
+    ]
+    script = "".join(f"echo '{line}'\n" for line in lines)
+    Path(engine.program).write_text(f"#!/bin/sh\n{script}")
+    shown = io.StringIO()
+    assert engine.stream("up", "--yes", to=shown).splitlines() == lines
+    assert shown.getvalue().splitlines() == [changed, lines[-1]]
+
+
 def test_in_a_terminal_it_is_live(engine: Pulumi) -> None:
     ours, theirs = pty.openpty()
     with os.fdopen(ours, "rb", buffering=0) as screen, os.fdopen(theirs, "w") as target:
