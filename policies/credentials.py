@@ -5,13 +5,25 @@ Nor in an uploaded file that the program did not mark: the stack's state would h
 
 from __future__ import annotations
 
+import base64
 import posixpath
 import re
 from collections.abc import Iterator
 from typing import Final
 
 from policies.node import Node
-from policies.rule import CONTAINER, IMAGE, REMOTE_IMAGE, SERVICE, VOLUME, Finding, Pending, Rule, Violation
+from policies.rule import (
+    CONTAINER,
+    IMAGE,
+    NETWORK,
+    REMOTE_IMAGE,
+    SERVICE,
+    VOLUME,
+    Finding,
+    Pending,
+    Rule,
+    Violation,
+)
 from policies.secret_names import (
     names_key,
     names_secret,
@@ -19,6 +31,7 @@ from policies.secret_names import (
     names_secret_file,
     names_secret_place,
 )
+from policies.secret_settings import settings_in
 from policies.substitutions import substituted
 
 _OBVIOUS: Final = frozenset({"", "0", "1", "true", "false", "yes", "no", "on", "off", "none", "null"})
@@ -80,6 +93,14 @@ _VALUES: Final = tuple(
         ),
     )
 )
+# In a file, a header may be an example, and an address may have a place for a password.
+_IN_FILES: Final = tuple(
+    (what, pattern)
+    for what, pattern in _VALUES
+    if what not in ("an authorization header", "a password in a data source name")
+)
+_COMMENT: Final = re.compile(r"^\s*(?:#|;|//).*$", re.MULTILINE)
+_PLACE: Final = re.compile(r"://[^\s:/@]*:[$%{<*]")
 # `?password=x`, `;Pwd=x`, `host=db password=x`: what connection strings, URLs and options of the JVM hold.
 _INSIDE: Final = re.compile(
     r"(?:^|[\s;&?,{(\"'])-{0,2}([\w.-]*(?:passw(?:or)?d|passphrase|pwd|secret|token|(?:api|access)[_-]?key))"
@@ -250,16 +271,42 @@ def _uploads(uploads: Node) -> Iterator[Finding]:
             continue
         path = posixpath.normpath(file.text())
         below = re.fullmatch(_MOUNTED, path) is not None
-        if not below and not names_secret_file(posixpath.basename(path)):
-            continue
+        whole = below or names_secret_file(posixpath.basename(path))
         for content in (upload["content"], upload["contentBase64"]):
             if content.secret or content.value == "":
                 continue
             if content.unknown:
                 yield Pending(content.path)
-            elif content.value is not None:
+            elif content.value is not None and whole:
                 why = f"by its path {path} it is a secret, and the stack's state and previews show it"
                 yield Violation(content.path, _masked(content.text()), why, _MARK)
+            elif content.value is not None:
+                yield from _content(content, path)
+
+
+def _content(content: Node, path: str) -> Iterator[Finding]:
+    """What secrets a file holds that is called like any other."""
+    text = content.text()
+    if content.path.endswith("Base64"):
+        try:
+            text = base64.b64decode(text).decode()
+        except ValueError:
+            return  # no text
+    found = [(f"line {number}", secret_in(name, value)) for number, name, value in settings_in(path, text)]
+    for what, pattern in _IN_FILES:
+        in_use = _COMMENT.sub("", text) if "URL" in what else text
+        found += [("the text", what) for match in pattern.finditer(in_use) if not _PLACE.search(match[0])][:1]
+    for place, secret in found:
+        if secret:
+            why = f"{place} of {path} holds {secret}, and the stack's state and previews show it"
+            yield Violation(content.path, _masked(text), why, _MARK)
+
+
+def _mounts(mounts: Node) -> Iterator[Finding]:
+    for mount in mounts.items():
+        options = mount["volumeOptions"]
+        yield from _named(options["driverOptions"], "`docker volume inspect`")
+        yield from _labels(options["labels"])
 
 
 def _container(inputs: Node) -> Iterator[Finding]:
@@ -267,6 +314,8 @@ def _container(inputs: Node) -> Iterator[Finding]:
     yield from _envs(inputs["envs"])
     yield from _command(inputs["command"], inputs["entrypoints"], inputs["healthcheck"]["tests"])
     yield from _labels(inputs["labels"])
+    yield from _mounts(inputs["mounts"])
+    yield from _named(inputs["logOpts"], "`docker inspect`")
 
 
 def _service(inputs: Node) -> Iterator[Finding]:
@@ -275,6 +324,8 @@ def _service(inputs: Node) -> Iterator[Finding]:
     yield from _command(container["commands"], container["args"], container["healthcheck"]["tests"])
     yield from _labels(container["labels"])
     yield from _labels(inputs["labels"])
+    yield from _mounts(container["mounts"])
+    yield from _named(inputs["taskSpec"]["logDriver"]["options"], "`docker service inspect`")
 
 
 def _image(inputs: Node) -> Iterator[Finding]:
@@ -283,6 +334,13 @@ def _image(inputs: Node) -> Iterator[Finding]:
 
 def _volume(inputs: Node) -> Iterator[Finding]:
     yield from _named(inputs["driverOpts"], "`docker volume inspect`")
+    yield from _labels(inputs["labels"])
+
+
+def _network(inputs: Node) -> Iterator[Finding]:
+    yield from _named(inputs["options"], "`docker network inspect`")
+    yield from _named(inputs["ipamOptions"], "`docker network inspect`")
+    yield from _labels(inputs["labels"])
 
 
 def _remote_image(inputs: Node) -> Iterator[Finding]:
@@ -292,13 +350,14 @@ def _remote_image(inputs: Node) -> Iterator[Finding]:
 RULES: Final = (
     Rule(
         "no-plain-secrets",
-        "No secret is in an environment, command, label, build argument, volume option or unmarked file.",
+        "No secret is in an environment, command, label, build argument, option or unmarked file.",
         {
             CONTAINER: _container,
             SERVICE: _service,
             IMAGE: _image,
             REMOTE_IMAGE: _remote_image,
             VOLUME: _volume,
+            NETWORK: _network,
         },
     ),
 )

@@ -11,6 +11,7 @@ from policies.node import Node
 CONTAINER: Final = "docker:index/container:Container"
 SERVICE: Final = "docker:index/service:Service"
 VOLUME: Final = "docker:index/volume:Volume"
+NETWORK: Final = "docker:index/network:Network"
 IMAGE: Final = "docker:index/image:Image"
 REMOTE_IMAGE: Final = "docker:index/remoteImage:RemoteImage"
 

@@ -1,13 +1,14 @@
 """Which names, values, commands and files are secrets: tables of both sides."""
 
+import base64
 import shlex
 
 import pytest
 
 from policies.credentials import secret_in, secret_in_command
-from policies.rule import CONTAINER
+from policies.rule import CONTAINER, NETWORK, SERVICE, VOLUME
 from policies.secret_names import names_secret, names_secret_file, names_secret_place
-from tests.policy.pack import UNKNOWN, ask, container, secret
+from tests.policy.pack import UNKNOWN, ask, container, secret, service
 
 
 def words(text: str) -> list[str]:
@@ -174,3 +175,97 @@ def test_a_secret_file_must_be_marked(file: str) -> None:
 def test_other_files_need_no_mark(file: str) -> None:
     assert not names_secret_file(file)
     assert ask(container(uploads=[{"file": f"/app/{file}", "content": "x"}]), CONTAINER).violations == []
+
+
+def uploaded(file: str, content: object) -> dict[str, object]:
+    return container(uploads=[{"file": file, "content": content}])
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("/app/.env", "A=b\nDB_PASSWORD=hunter2\n"),
+        ("/app/.env", "export DB_PASSWORD='hunter2'"),
+        ("/app/app.yaml", "db:\n  host: db\n  password: hunter2\n"),
+        ("/app/app.yaml", "users:\n  - password: 'hunter2'  # of ann\n"),
+        ("/app/app.json", '{"port": 1,\n "password": "hunter2",\n "x": 1}'),
+        ("/app/app.json", '{"password":"hunter2"}'),
+        ("/etc/my.cnf", "[client]\npassword = hunter2"),
+        ("/etc/redis.conf", "port 6379\nrequirepass hunter2"),
+        ("/etc/redis.conf", "port 6379\nrequirepass hunter2"),
+        ("/etc/app.conf", "url = postgres\napi_key = hunter2"),
+        ("/app/ca.pem", "x\n-----BEGIN EC PRIVATE KEY-----\nMIIE"),
+        ("/app/a.sh", "x -----BEGIN PRIVATE KEY-----"),
+        ("/app/app.yaml", "cache: redis://:hunter2@redis:6379/0"),
+        ("/app/notes.md", "use LTAI5tQnE1abcdefGHIJ"),
+    ],
+)
+def test_a_file_with_a_secret_in_it_must_be_marked(file: str, content: str) -> None:
+    answer = ask(uploaded(file, content))
+    assert answer.broken == {"no-plain-secrets"}
+    assert file in answer.text and "hunter2" not in answer.text
+    encoded = base64.b64encode(content.encode()).decode()
+    assert ask(container(uploads=[{"file": file, "contentBase64": encoded}])).broken == {"no-plain-secrets"}
+    assert ask(uploaded(file, secret(content))).violations == []
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("/app/.env", "DB_PASSWORD=\nDB_PASSWORD_FILE=/run/secrets/db\n# DB_PASSWORD=example"),
+        ("/app/app.yaml", "password: ${DB_PASSWORD}\napi_key: {file: /run/secrets/x}\nkey: home\ntoken: a"),
+        ("/app/app.yaml", "secrets:\n  password: |\n  - token\npassword: /run/secrets/db"),
+        ("/app/app.yaml", "password: {{ .Password }}\nauth: basic\nmax_tokens: 4096\npassword: null"),
+        ("/app/schema.json", '{"password": {"type": "string"}, "token": "string"}'),
+        ("/app/en.json", '{"forgot_password": "Forgot your password?"}'),
+        ("/etc/pg.conf", "password_encryption = scram-sha-256\nssl_key_file = '/run/secrets/tls'"),
+        ("/etc/redis.conf", "requirepass ${REDIS_PASSWORD}"),
+        ("/etc/nginx.conf", "proxy_cache_key $uri;\nproxy_set_header Authorization $http_authorization;"),
+        ("/app/a.py", "password = read(path)\nsecret='x'"),
+        ("/app/a.md", "password: hunter2"),
+        ("/app/ca.pem", "-----BEGIN CERTIFICATE-----\nMIIE"),
+        ("/app/a.conf", "# see https://user:password@host/"),
+        ("/app/a.conf", "a = https://user:{password}@host/\nb = https://user:<password>@host/"),
+    ],
+)
+def test_other_contents_need_no_mark(file: str, content: str) -> None:
+    assert ask(uploaded(file, content)).violations == []
+    assert ask(container(uploads=[{"file": "/app/x.bin", "contentBase64": "//79/A=="}])).violations == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "inputs"),
+    [
+        (CONTAINER, container(logOpts={"max-size": "10m", "max-file": "3", "splunk-token": "hunter2"})),
+        (CONTAINER, container(mounts=[{"volumeOptions": {"driverOptions": {"password": "hunter2"}}}])),
+        (
+            CONTAINER,
+            container(mounts=[{"volumeOptions": {"labels": [{"label": "token", "value": "hunter2"}]}}]),
+        ),
+        (
+            SERVICE,
+            service(containerSpec__mounts=[{"volumeOptions": {"driverOptions": {"o": "password=hunter2"}}}]),
+        ),
+        (
+            SERVICE,
+            service(logDriver__options={"max-size": "10m", "max-file": "3", "splunk-token": "hunter2"}),
+        ),
+        (VOLUME, {"labels": [{"label": "db.password", "value": "hunter2"}]}),
+        (NETWORK, {"labels": [{"label": "db.password", "value": "hunter2"}]}),
+        (NETWORK, {"options": {"encryption_key": "hunter2"}}),
+        (NETWORK, {"ipamOptions": {"infoblox-password": "hunter2"}}),
+    ],
+)
+def test_no_option_and_no_label_holds_a_secret(kind: str, inputs: dict[str, object]) -> None:
+    answer = ask(inputs, kind)
+    assert answer.broken == {"no-plain-secrets"} and "hunter2" not in answer.text
+
+
+def test_options_and_labels_that_are_no_secrets() -> None:
+    mount = {
+        "volumeOptions": {"driverOptions": {"o": "username=app"}, "labels": [{"label": "a", "value": "b"}]}
+    }
+    log = {"max-size": "10m", "max-file": "3", "tag": "{{.Name}}", "labels": "berth.stack"}
+    assert ask(container(mounts=[mount], logOpts=log)).violations == []
+    network = {"options": {"com.docker.network.bridge.name": "b0"}, "labels": [{"label": "a", "value": "b"}]}
+    assert ask(network, NETWORK).violations == []
