@@ -34,6 +34,9 @@ _SEALED: Final = (
     *("/run/docker", "/run/podman", "/run/systemd", "/sys"),
     *("/var/backups", "/var/spool/cron", "/var/lib/cloud", "/var/lib/containerd", "/var/lib/containers"),
     *("/var/lib/docker", "/var/lib/kubelet"),
+    # Other daemons that start whatever they are told to, as root.
+    *("/run/k3s", "/run/libvirt", "/run/snapd-snap.socket", "/run/snapd.socket", "/var/lib/incus"),
+    *("/var/lib/libvirt", "/var/lib/lxd", "/var/lib/rancher", "/var/snap/docker", "/var/snap/lxd"),
 )
 # Below the above, and yet anybody may read them.
 _READABLE: Final = (
@@ -41,9 +44,23 @@ _READABLE: Final = (
     *("/etc/resolv.conf", "/etc/ssl/certs", "/etc/timezone"),
 )
 # The host runs what lies here: to read, not to write.
-_PROGRAMS: Final = ("/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/usr")
+_PROGRAMS: Final = (
+    *(
+        "/bin",
+        "/lib",
+        "/lib32",
+        "/lib64",
+        "/libx32",
+        "/sbin",
+        "/snap",
+        "/usr",
+        "/var/lib/dpkg",
+        "/var/lib/rpm",
+    ),
+)
 _KEY_FOLDERS: Final = frozenset({".aws", ".docker", ".gnupg", ".kube", ".ssh"})
-_HOME: Final = re.compile(r"/home(/[^/]+)?")
+# What a user's programs and logins read. A cache is for sharing.
+_HOME: Final = re.compile(r"/home(/[^/]+(/\.(?!cache(?:/|$))[^/]+(/.*)?)?)?")
 _DEVICES: Final = re.compile(
     r"/dev/(?:nvidia(?:ctl|-modeset|-uvm|-uvm-tools|\d+|-caps/nvidia-cap\d+)|dri(?:/(?:card|renderD)\d+)?|kfd|kvm"
     r"|net/tun|snd(?:/\w+)?|video\d+|full|null|random|urandom|zero)"

@@ -6,7 +6,8 @@ one of four things, and what is none of them is refused by name:
 - a folder of the host, with `bind` or `rbind` in `o` whatever the type, or with the type `none`: absolute,
   as the engine would look for a relative one below its own working directory, and judged as any mount is;
 - memory: type `tmpfs`;
-- a share of another machine: type `nfs`, `nfs4` (`[SERVER]:/PATH`) or `cifs` (`//SERVER/SHARE`);
+- a share of another machine: type `nfs`, `nfs4` (`[SERVER]:/PATH`) or `cifs` (`//SERVER/SHARE`), and not
+  of the host itself by way of loopback;
 - a device that an operator opened for the purpose, such as an encrypted one: `/dev/mapper/NAME` with the type
   of its file system. Not a disk or partition (`/dev/sda1`), nor one that installers name for the host itself:
   whoever has that file system has the host.
@@ -15,10 +16,12 @@ one of four things, and what is none of them is refused by name:
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
+from policies.exposure import is_loopback
 from policies.host_paths import host_danger
 from policies.node import Node
 from policies.rule import Finding, Pending, Violation, shown
@@ -28,6 +31,9 @@ _SHARES: Final = {
     "nfs": re.compile(r"[^/\s]*:/.*"),
     "nfs4": re.compile(r"[^/\s]*:/.*"),
 }
+_THIS_HOST: Final = frozenset({"0.0.0.0", "::", "localhost", "ip6-localhost", "ip6-loopback"})  # noqa: S104
+_SERVER: Final = re.compile(r"//([^/\s]+)/.*|\[([^\]]*)\]:/.*|([^/\s]*):/.*")
+_ADDRESS: Final = re.compile(r"(?:addr|ip|mountaddr)=(.*)")
 _DISKS: Final = frozenset({"btrfs", "ext4", "xfs"})
 _FOLDERS: Final = frozenset({"bind", "none"})
 _TYPES: Final = frozenset({*_SHARES, *_DISKS, *_FOLDERS, "tmpfs"})
@@ -95,6 +101,8 @@ def _fault(device: str, kind: str, flags: list[str]) -> tuple[str, str] | None:
         if not _SHARES[kind].fullmatch(device):
             form = "//SERVER/SHARE" if kind == "cifs" else "SERVER:/PATH, or :/PATH with addr= in `o`"
             return "it is no share of another machine", f"write {form}"
+        if any(map(_is_this_host, _servers(device, flags))):
+            return "loopback is the host itself, and its exports are its own files", "name another machine"
         return None
     if kind == "tmpfs":
         return None if re.fullmatch(r"[\w-]*", device) else ("memory has no path", 'write "tmpfs"')
@@ -106,6 +114,25 @@ def _fault(device: str, kind: str, flags: list[str]) -> tuple[str, str] | None:
     if _HOSTS_OWN.fullmatch(device.removeprefix("/dev/mapper/")):
         return "by its name it holds the host's own system", "give the device a name of its own"
     return None
+
+
+def _servers(device: str, flags: list[str]) -> list[str]:
+    matches = (_SERVER.fullmatch(device), *(_ADDRESS.fullmatch(flag) for flag in flags))
+    return [group for match in matches if match for group in match.groups() if group]
+
+
+def _is_this_host(server: str) -> bool:
+    name = server.lower().rstrip(".").strip("[]")
+    name = _full_address(name) or name
+    return name in _THIS_HOST or name.endswith(".localhost") or is_loopback(name)
+
+
+def _full_address(name: str) -> str | None:
+    """An IPv4 address as the C library reads it: `127.1`, `0x7f000001`, `2130706433`."""
+    try:
+        return socket.inet_ntoa(socket.inet_aton(name))
+    except (OSError, UnicodeError):
+        return None
 
 
 def _foreign(driver: Node, options: Node, read_only: Node) -> Iterator[Finding]:

@@ -23,7 +23,10 @@ _SEALED: Final = (
     ),
     *("/run/docker", "/run/podman", "/run/systemd", "/sys", "/var/backups", "/var/run"),
     *("/var/spool/cron", "/var/lib/cloud", "/var/lib/containerd", "/var/lib/containers", "/var/lib/docker"),
-    "/var/lib/kubelet",
+    # Other daemons that start whatever they are told to, as root.
+    *("/var/lib/kubelet", "/run/k3s", "/run/libvirt", "/run/snapd-snap.socket", "/run/snapd.socket"),
+    *("/var/lib/incus", "/var/lib/libvirt", "/var/lib/lxd", "/var/lib/rancher", "/var/snap/docker"),
+    "/var/snap/lxd",
 )
 # Below the above, and yet anybody may read them.
 _READABLE: Final = (
@@ -31,8 +34,24 @@ _READABLE: Final = (
     *("/etc/resolv.conf", "/etc/ssl/certs", "/etc/timezone"),
 )
 # The host runs what lies here: to read, not to write.
-_PROGRAMS: Final = ("/bin", "/lib", "/lib32", "/lib64", "/libx32", "/sbin", "/usr")
-_USERS: Final = re.compile(r"/home(?:/[^/]+)?|.*/\.(?:aws|docker|gnupg|kube|ssh)(?:/.*)?")
+_PROGRAMS: Final = (
+    *(
+        "/bin",
+        "/lib",
+        "/lib32",
+        "/lib64",
+        "/libx32",
+        "/sbin",
+        "/snap",
+        "/usr",
+        "/var/lib/dpkg",
+        "/var/lib/rpm",
+    ),
+)
+# A hidden file in a home is read by the user's programs and logins; a cache is for sharing.
+_USERS: Final = re.compile(
+    r"/home(?:/[^/]+)?|/home/[^/]+/\.(?!cache(?:/|$))[^/]+(?:/.*)?|.*/\.(?:aws|docker|gnupg|kube|ssh)(?:/.*)?"
+)
 
 
 def host_danger(path: str, *, read_only: bool) -> str | None:

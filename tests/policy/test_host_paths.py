@@ -24,12 +24,17 @@ SEALED = words(
     /home /home/me /home/me/.ssh /srv/x/.aws/credentials /var/spool /srv/../etc /run/user/1000
     /run/docker.sock /var/run/docker.sock /srv/app/docker.sock /run/containerd /run/crio/crio.sock
     /run/docker/x
+    /home/u/.config /home/u/.config/gh /home/u/.local/share/berth /home/u/.bashrc /home/u/.profile
+    /run/snapd.socket /run/snapd-snap.socket /var/lib/lxd /var/lib/lxd/unix.socket /run/libvirt
+    /run/libvirt/libvirt-sock /var/run/libvirt/libvirt-sock /var/lib/libvirt/images /var/snap/docker
+    /var/snap /var/snap/lxd/common /var/lib/rancher /var/lib/rancher/k3s /var/lib/incus /run/k3s
     """
 )
 
 OPEN = words(
     """
-    /srv /srv/data /opt/app /mnt/data /home/me/project /data /var/lib/app /var/log/app /tmp
+    /srv /srv/data /opt/app /mnt/data /home/me/project /home/me/.cache /home/me/.cache/models
+    /home/me/app/.config /srv/app/.local /run/libvirtual /var/lib/dpkgs /data /var/lib/app /var/log/app /tmp
     /run/secrets /etcetera /devices /rooted /var/lib/dockerish /run/app
     """
 )
@@ -38,6 +43,7 @@ READ_ONLY = words(
     """
     /etc/localtime /etc/timezone /etc/ssl/certs/ca-certificates.crt /etc/resolv.conf
     /usr/share/zoneinfo /usr /lib/modules
+    /var/lib/dpkg /var/lib/dpkg/info /var/lib/dpkg/status /var/lib/rpm /snap /snap/bin
     """
 )
 
@@ -66,7 +72,12 @@ def test_to_read_only(path: str) -> None:
     assert pack_refuses(path, False) and by_type(path, read_only=False)
 
 
-PARTS = [*words("var run lib etc docker .ssh home me . .. user 1000 usr"), "docker.sock", "localtime", ""]
+PARTS = [
+    *words("var run lib etc docker .ssh .config .cache snap snapd.socket dpkg home me . .. user 1000 usr"),
+    "docker.sock",
+    "localtime",
+    "",
+]
 
 
 @given(st.lists(st.sampled_from(PARTS), max_size=5), st.booleans())
@@ -107,6 +118,16 @@ REFUSED_VOLUMES = [
         volume(f"/dev/mapper/{name}", "xfs", "")
         for name in words("ubuntu--vg-ubuntu--lv luks-0b5f fedora-root")
     ),
+    *(
+        volume(":/srv", "nfs", f"rw,addr={host}")
+        for host in words(
+            "127.0.0.1 localhost LOCALHOST. ::1 127.8.8.8 127.1 0.0.0.0 0 a.localhost ::ffff:127.0.0.1"
+        )
+    ),
+    *(volume(device, "nfs4", "rw") for device in words("127.0.0.1:/srv localhost:/srv [::1]:/srv")),
+    volume("10.0.0.5:/srv", "nfs", "addr=127.0.0.1"),
+    *(volume(device, "cifs", "username=app") for device in words("//127.0.0.1/c //localhost/c //::1/c")),
+    volume("//nas/audio", "cifs", "username=app,ip=127.0.0.1"),
     # `rbind` makes a folder of the host of whatever the type would allow.
     volume("data", "tmpfs", "rbind"),
     volume("server:/etc", "nfs", "addr=10.0.0.5,rbind"),
@@ -139,6 +160,8 @@ ALLOWED_VOLUMES: list[dict[str, object]] = [
     volume("/dev/mapper/data_1", "ext4", "noatime,nodev"),
     volume(":/etc", "nfs", "addr=10.0.0.5,rw"),
     volume("10.0.0.5:/export/data", "nfs4", "rw"),
+    volume("[fd00::5]:/export", "nfs4", "addr=fd00::5"),
+    volume("localhost-nas:/export", "nfs4", "addr=nas.local"),
     volume("//10.0.0.5/audio", "cifs", "username=app"),
     volume("//etc/audio", "cifs", "username=app"),
     volume("me@10.0.0.5:/etc", "", "", "sshfs"),
