@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from dataclasses import dataclass
 from decimal import Decimal
 from math import ceil
 from typing import Annotated, Any, ClassVar, Self
@@ -192,12 +193,48 @@ def _http_url(text: str) -> str:
     return text.rstrip("/")
 
 
+@dataclass(frozen=True)
+class Like:
+    """Marks a text of this pattern. `allowed` completes the sentence "allowed: ...", with an example."""
+
+    pattern: str
+    allowed: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), "pattern": f"^({self.pattern})$", "description": self.allowed}
+
+    def _checked(self, text: str) -> str:
+        if not re.fullmatch(self.pattern, text):
+            raise ValueError(f"allowed: {self.allowed}")
+        return text
+
+
+def lasting(least: str, most: str) -> AfterValidator:
+    """Marks a Duration within these bounds."""
+
+    def check(duration: Duration) -> Duration:
+        if not Duration(least).seconds <= duration.seconds <= Duration(most).seconds:
+            raise ValueError(f"allowed: from {least} to {most}")
+        return duration
+
+    return AfterValidator(check)
+
+
 Port = Annotated[int, Field(ge=1, le=65535, description="a TCP port, 1 to 65535")]
 HttpUrl = Annotated[str, AfterValidator(_http_url)]
-AbsolutePath = Annotated[str, Field(pattern=r"^/[^:,\s]*$", description="an absolute path")]
+AbsolutePath = Annotated[str, Like(r"/[^:,\s]*", "an absolute path without spaces, like /opt/data")]
 DnsName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$", description="a DNS label")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", description="a file name, no path")]
 ObjectName = Annotated[
-    str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]+$", description="a Docker object name")
+    str,
+    Like(
+        r"[A-Za-z0-9][A-Za-z0-9_.-]+",
+        "a name of two or more letters, digits, `_`, `.`, `-`, not beginning with a sign, like my-network",
+    ),
 ]
 EnvName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", description="a variable name")]

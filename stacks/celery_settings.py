@@ -11,7 +11,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from components.stores.sizes import Size
 from components.stores.tuning import Eviction
-from components.units import Address, Cidr, Cpus, Duration, Memory, ObjectName
+from components.units import Address, Cidr, Cpus, Duration, Memory, ObjectName, lasting
 from stacks.backup_settings import NightlyDump
 from stacks.data_settings import Data, DirectoryData
 from stacks.secrets import CertificateRequest, SecretRequest
@@ -84,9 +84,9 @@ class AppService(ServiceSettings):
     memory: Memory = Memory("2GiB")
     reserved_cpus: Cpus = Cpus("1")
     reserved_memory: Memory = Memory("1GiB")
-    pause: Duration = Duration("10s")
+    pause: Annotated[Duration, lasting("0s", "1h")] = Duration("10s")
     """Between two replicas of an update."""
-    health_interval: Duration = Duration("30s")
+    health_interval: Annotated[Duration, lasting("1s", "10m")] = Duration("30s")
     """Also how long a new replica takes to be known as healthy."""
 
     @field_validator("reserved_cpus")
@@ -114,7 +114,7 @@ class WorkerService(Sized):
     """Tasks at the same time, per worker."""
     cpus: Cpus = Cpus("1")
     memory: Memory = Memory("512MiB")
-    stop_grace: Duration = Duration("2m")
+    stop_grace: Annotated[Duration, lasting("1s", "1h")] = Duration("2m")
     """What a running task may still take; longer ones are done again by another worker."""
 
 

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator
 from components.containers.host_paths import host_danger
 from components.spec import Spec, default_tag
 from components.stores.sizes import Size
-from components.units import Cpus, Duration, HttpUrl, Memory, ObjectName
+from components.units import Cpus, Duration, HttpUrl, Like, Memory, ObjectName
 from stacks.edge_settings import PROJECT
 from stacks.secrets import CertificateRequest, SecretRequest
 from stacks.store_settings import DatabaseName, MysqlService, RedisService, UserName
@@ -126,7 +126,9 @@ class Voice(Spec):
     id: Annotated[str, Field(min_length=1, max_length=100)]
     name: Word | None = None
     """Unset: the id."""
-    languages: Annotated[tuple[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")], ...], Field(min_length=1)]
+    languages: Annotated[
+        tuple[Annotated[str, Like(r"[a-z]{2,3}", "a language, like zh or yue")], ...], Field(min_length=1)
+    ]
     """Such as `zh`, `en`, `yue`."""
 
     def entry(self) -> dict[str, Any]:

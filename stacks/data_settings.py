@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field
 
 from components.containers.host_paths import host_danger
 from components.spec import Spec, default_tag
-from components.units import Memory
+from components.units import Like, Memory
 
 if TYPE_CHECKING:
     from components.containers.volume import Storage
@@ -22,7 +22,7 @@ def _harmless(path: str) -> str:
 
 Root = Annotated[
     str,
-    Field(pattern=r"^(/[A-Za-z0-9_][A-Za-z0-9._-]*)+$", description="an absolute path"),
+    Like(r"(/[A-Za-z0-9_][A-Za-z0-9._-]*)+", "an absolute path without spaces, like /opt/taifish"),
     AfterValidator(_harmless),
 ]
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from components.spec import Spec, default_tag
-from components.units import Address, Cpus, Duration, Memory, Port
+from components.units import Address, Cpus, Duration, Like, Memory, Port, lasting
 from stacks.certificates import BEGIN, public_of
 from stacks.claims import PortClaim
 from stacks.problems import Problem, SettingsError
@@ -18,7 +18,7 @@ from stacks.system import ServiceSettings
 
 PROJECT = Path(__file__).resolve().parent.parent
 
-Host = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$", description="a host name")]
+Host = Annotated[str, Like(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", "a host name, like audio.example.com")]
 
 
 class CertificateOfSecret(Spec):
@@ -70,7 +70,7 @@ class EdgeService(ServiceSettings):
     certificate: Annotated[
         CertificateOfSecret | CertificateFiles, Field(discriminator="kind"), default_tag("kind", "secret")
     ] = CertificateOfSecret()
-    drain: Duration = Duration("30s")
+    drain: Annotated[Duration, lasting("0s", "1h")] = Duration("30s")
     """How long requests and WebSockets of a replica that goes may still take."""
     cpus: Cpus = Cpus("1")
     memory: Memory = Memory("128MiB")

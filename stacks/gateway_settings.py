@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from components.spec import Spec, default_tag
-from components.units import Address, Cpus, Duration, Memory, ObjectName, Port
+from components.units import Address, Cpus, Duration, Like, Memory, ObjectName, Port
 from stacks.claims import NetworkClaim, PortClaim, SubnetClaim
 from stacks.gateway_routes import ROUTES, Routes, ServiceUrl, Timeout
 from stacks.image_settings import ImageChoice
@@ -32,8 +32,17 @@ class GatewayService(ServiceSettings):
     """How long the processor may be silent."""
     connections: Annotated[int, Field(ge=1, le=20_000)] = 2000
     """Of clients, at once; more are answered with 503."""
-    connections_per_client: Annotated[int, Field(ge=1, le=20_000)] = 500
+    connections_per_client: Annotated[int, Field(ge=1, le=20_000, validate_default=False)] = 500
     """At once from one address. Where Docker's proxy stands before it, all clients have one."""
+
+    @field_validator("connections_per_client")
+    @classmethod
+    def _is_a_part(cls, per_client: int, info: ValidationInfo) -> int:
+        connections = info.data.get("connections")
+        if connections is not None and per_client > connections:
+            raise ValueError(f"more than connections; allowed: at most {connections}")
+        return per_client
+
     routes: Routes = ROUTES
 
     def claim(self) -> PortClaim:
@@ -156,7 +165,9 @@ class StandaloneProcessor(SystemSettings):
     network: JoinedNetwork = NetworkByName()
     processor: ProcessorService = ProcessorService()
     files: FileSystem = FilesHere()
-    result_url: Annotated[str, Field(pattern=r"^/[^\s{}]*\{id\}[^\s{}]*$")] = "/api/douyin/videos/{id}/result"
+    result_url: Annotated[str, Like(r"/[^\s{}]*\{id\}[^\s{}]*", "a path with {id}, like /videos/{id}")] = (
+        "/api/douyin/videos/{id}/result"
+    )
     """What clients are told; behind the gateway, its path."""
 
     def port_claims(self) -> Iterator[PortClaim]:

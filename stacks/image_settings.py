@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from components.host_spec import RegistryLogin
 from components.spec import Spec
-from components.units import HttpUrl
+from components.units import HttpUrl, Like
 
 THIRD_PARTY: Final[Mapping[str, str]] = {
     "mysql": "mysql:8.0",
@@ -20,7 +20,21 @@ THIRD_PARTY: Final[Mapping[str, str]] = {
 """The official images of systems.md, which no release of ours names; a service's `image` may pin a digest."""
 
 # Docker's names are ASCII, and \w is not: its repetition in a tag would take 70 ms of every start to compile.
-_PREFIX = r"^[A-Za-z0-9_.-]+(:[0-9]+)?(/[A-Za-z0-9_.-]+)*$"
+_PREFIX = r"[A-Za-z0-9_.-]+(:[0-9]+)?(/[A-Za-z0-9_.-]+)*"
+
+
+def _no_moving_tag(tag: str) -> str:
+    if tag == "latest":
+        raise ValueError("it is another image every time; allowed: a release, like 1.2.3")
+    return tag
+
+
+def _pinned(reference: str) -> str:
+    name, at, _ = reference.partition("@")
+    tag = name.rpartition("/")[2].partition(":")[2]
+    if not at and tag in ("", "latest"):
+        raise ValueError("it is another image every time; allowed: name:tag or name@sha256:..., not latest")
+    return reference
 
 
 class BuildMirrors(Spec):
@@ -49,9 +63,18 @@ class ImagesSettings(Spec):
 
     source: Literal["registry", "local"] = "registry"
     """`local`: built from workloads/ on the host. `registry`: pulled."""
-    mirror: Annotated[str, Field(pattern=_PREFIX)] | None = None
+    mirror: (
+        Annotated[str, Like(_PREFIX, "a registry and a path in it, like registry.example.com/acme")] | None
+    ) = None
     """Put before every pulled name, such as `registry.example.com/acme`."""
-    tag: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$")] | None = None
+    tag: (
+        Annotated[
+            str,
+            Like(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}", "a tag, like 1.2.3"),
+            AfterValidator(_no_moving_tag),
+        ]
+        | None
+    ) = None
     """The release of the project's own images to pull."""
     login: RegistryLogin | None = None
     """For a private registry; its password is the secret `registry_password`."""
@@ -62,8 +85,14 @@ class FromRegistry(Spec):
     """Pull this image."""
 
     source: Literal["registry"]
-    reference: Annotated[str, Field(pattern=r"^[A-Za-z0-9_./:-]+(@sha256:[0-9a-f]{64})?$")]
-    """`name:tag` or `name@sha256:...`, without the mirror."""
+    reference: Annotated[
+        str,
+        Like(
+            r"[A-Za-z0-9_./:-]+(@sha256:[0-9a-f]{64})?",
+            "name:tag or name@sha256:<64 digits>, without the mirror, like team/processor:1.2",
+        ),
+        AfterValidator(_pinned),
+    ]
 
 
 class FromContext(Spec):
@@ -74,7 +103,9 @@ class FromContext(Spec):
     """A folder; a relative path starts at the project."""
     dockerfile: str = "Dockerfile"
     target: str | None = None
-    args: dict[Annotated[str, Field(pattern=r"^[A-Z_][A-Z0-9_]*$")], str] = Field(default_factory=dict)
+    args: dict[Annotated[str, Like(r"[A-Z_][A-Z0-9_]*", "a name in capitals, like NODE_VERSION")], str] = (
+        Field(default_factory=dict)
+    )
     """Build arguments beside the mirrors; never secrets."""
 
 

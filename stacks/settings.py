@@ -27,9 +27,9 @@ REGISTRY_PASSWORD: Final = SecretRequest("registry_password", "the password of b
 
 
 def _truth(value: object) -> bool:
-    if value in (True, "true"):
+    if value is True or value == "true":
         return True
-    if value in (False, "false"):
+    if value is False or value == "false":
         return False
     raise ValueError("allowed: true or false")
 

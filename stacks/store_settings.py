@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from typing import Annotated, TypeVar
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import ValidationInfo, field_validator
 
 from components.stores.sizes import Size
 from components.stores.tuning import Eviction, MysqlTuning, PostgresTuning, RedisTuning
-from components.units import Cpus, Memory
+from components.units import Cpus, Like, Memory
 from stacks.system import ServiceSettings, Sized
 
-DatabaseName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
-UserName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,31}$")]
+DatabaseName = Annotated[
+    str, Like(r"[A-Za-z_][A-Za-z0-9_]{0,63}", "letters, digits and `_`, like audio_editor")
+]
+UserName = Annotated[
+    str, Like(r"[A-Za-z_][A-Za-z0-9_]{0,31}", "letters, digits and `_`, at most 32, like editor")
+]
 
 _Tuning = TypeVar("_Tuning", PostgresTuning, MysqlTuning)
 

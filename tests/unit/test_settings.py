@@ -138,7 +138,7 @@ def test_defaults_are_the_unified_gateway_on_this_machine() -> None:
         ({"host": {"kind": "ssh"}}, "berth:host.address: required, but not set"),
         (
             {"host": {"kind": "ssh", "address": "10.0.0.5"}},
-            "berth:host.address: '10.0.0.5': allowed: text that",
+            "berth:host.address: '10.0.0.5': allowed: ssh://user@host or",
         ),
         ({"host": {"kind": "vm"}}, "berth:host.kind: 'vm': allowed: 'local', 'ssh', 'ecs'"),
         ({"images": {"source": "registry"}}, "berth:gateway.gateway.image: required while"),
@@ -147,6 +147,39 @@ def test_defaults_are_the_unified_gateway_on_this_machine() -> None:
         (
             {"gateway": {"gateway": {"port": 3000}}},
             "berth:gateway.gateway.port: 3000 on 0.0.0.0: allowed: 8010, 80 or 443; with the address 127",
+        ),
+        ({"generate_secrets": 1}, "berth:generate_secrets: 1: allowed: true or false"),
+        ({"generate_secrets": 0}, "berth:generate_secrets: 0: allowed: true or false"),
+        (
+            {"host": {"address": "10.0.0.5"}},
+            "berth:host.address: '10.0.0.5': allowed: an engine's address, like",
+        ),
+        (
+            {"host": {"address": "tcp://10.0.0.5:2376"}},
+            "berth:host: cert_path: not set, so whoever is on the",
+        ),
+        ({"host": {"address": "tcp://127.0.0.1.evil:1"}}, "berth:host: cert_path: not set, so whoever is on"),
+        (
+            {"host": {"address": "unix:///var/run/docker.sock", "cert_path": "/etc/docker/tls"}},
+            "berth:host.cert_path: '/etc/docker/tls': there is no TLS on such an address; allowed: with",
+        ),
+        ({"host": {"cert_path": "tls"}}, "berth:host.cert_path: 'tls': allowed: an absolute path without"),
+        ({"images": {"tag": "a b"}}, "berth:images.tag: 'a b': allowed: a tag, like 1.2.3"),
+        (
+            {"images": {"tag": "latest"}},
+            "berth:images.tag: 'latest': it is another image every time; allowed:",
+        ),
+        (
+            {"images": {"mirror": "https://x"}},
+            "berth:images.mirror: 'https://x': allowed: a registry and a path",
+        ),
+        (
+            {"gateway": {"network": {"name": "-a"}}},
+            "berth:gateway.network.name: '-a': allowed: a name of two or more letters",
+        ),
+        (
+            {"gateway": {"gateway": {"connections": 10, "connections_per_client": 20}}},
+            "berth:gateway.gateway.connections_per_client: 20: more than connections; allowed: at most 10",
         ),
         ({"generate_secrets": "yes"}, "berth:generate_secrets: 'yes': allowed: true or false"),
         (
@@ -403,6 +436,39 @@ def test_a_misspelt_namespace_is_told(key: str) -> None:
         load({"berth:systems": '["celery"]', key: '{"mode": "unified"}'}, stack="dev")
     (line,) = [str(problem) for problem in error.value.problems if problem.path == key]
     assert "nothing reads the namespace" in line and f"allowed: berth:{key.partition(':')[2]}" in line
+
+
+@pytest.mark.parametrize(
+    "reference", ["nginx", "nginx:latest", "host:5000/nginx", "nginx:", "host:5000/a/nginx:latest"]
+)
+def test_an_image_that_moves_is_told(reference: str) -> None:
+    image = {"source": "registry", "reference": reference}
+    (line,) = report(gateway={"processor": {"image": image}})
+    assert line.startswith(f"berth:gateway.processor.image.reference: '{reference}': it is another image")
+
+
+@pytest.mark.parametrize(
+    "reference", ["nginx:1.28", f"nginx@sha256:{'0' * 64}", f"n:latest@sha256:{'0' * 64}"]
+)
+def test_an_image_that_is_pinned_is_not(reference: str) -> None:
+    settings(gateway={"processor": {"image": {"source": "registry", "reference": reference}}})
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        {"address": "tcp://127.0.0.1:2375"},
+        {"address": "tcp://localhost:2375"},
+        {"address": "tcp://10.0.0.5:2376", "cert_path": "/etc/docker/tls"},
+        {"cert_path": "/etc/docker/tls"},
+    ],
+)
+def test_an_engine_that_nobody_else_can_use_is_right(host: dict[str, str]) -> None:
+    settings(host=host)
+
+
+def test_few_connections_alone_are_right() -> None:
+    settings(gateway={"gateway": {"connections": 10}})
 
 
 def test_what_pulumi_and_its_plugins_read_is_left_to_them() -> None:

@@ -104,6 +104,21 @@ SAID: dict[str, tuple[Mistake, str, str]] = {
         "allowed: limits.memory, which is 512MiB",
     ),
     "a unit": (wrong(_CELERY, "worker", "memory", value="512"), "berth:celery.worker.memory: '512'", "MiB"),
+    "a check every month": (
+        wrong(_CELERY, "app", "health_interval", value="1000h"),
+        "berth:celery.app.health_interval: '1000h'",
+        "allowed: from 1s to 10m",
+    ),
+    "no time to stop": (
+        wrong(_CELERY, "worker", "stop_grace", value="0s"),
+        "berth:celery.worker.stop_grace: '0s'",
+        "allowed: from 1s to 1h",
+    ),
+    "a name that is none": (
+        wrong(_CLOUD, "nginx", "hosts", value=["a b"]),
+        "berth:cloud-api.nginx.hosts[0]: 'a b'",
+        "allowed: a host name, like audio.example.com",
+    ),
     "a short secret": (
         wrong("berth:secrets", "celery_redis_password", value="short"),
         "berth:secrets.celery_redis_password",
