@@ -34,9 +34,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
             f"{path.name}{where}: {problem}",
             fix=f"correct that line, or restore the file (git checkout {path.name})",
         ) from None
-    except (ValueError, RecursionError) as error:  # a date that no calendar has; too deep
+    except Exception as error:  # what int, date and the stack say of a value
         raise UserError(
-            f"{path.name}: {error}",
+            f"{path.name} holds a value that YAML has not: {error or type(error).__name__}",
             fix=f"correct it, or restore the file (git checkout {path.name})",
         ) from None
     if content is None:

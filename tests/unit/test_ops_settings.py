@@ -31,6 +31,8 @@ def test_a_config_that_is_no_mapping_is_told(tmp_path: Path, config: str) -> Non
         ("config: {}\nconfig: {}\n", r"line 2, column 1: key 'config'"),
         ("config: {berth:a: 2001-13-45}\n", "month must be in 1..12"),
         ("config: " + "[" * 5000, "recursion"),
+        ("config: {berth:a: !!timestamp x}\n", "a value that YAML has not"),
+        ("config: {berth:a: !!int ''}\n", "a value that YAML has not"),
     ],
 )
 def test_what_pulumi_would_not_read_is_refused_with_its_place(tmp_path: Path, text: str, told: str) -> None:

@@ -112,7 +112,12 @@ def test_faults_are_named(change: dict[str, Any], part: str) -> None:
         parse(config(**change))
 
 
-@pytest.mark.parametrize("text", [b"{", b"services: 2001-13-45", b"[" * 5000, b"\xff\xfe\x00", b"a: \xff"])
+ODD = (b"a: !!timestamp x", b'a: !!int ""', b"a: !!bool x")
+
+
+@pytest.mark.parametrize(
+    "text", [b"{", b"services: 2001-13-45", b"[" * 5000, b"\xff\xfe\x00", b"a: \xff", *ODD]
+)
 def test_no_yaml(text: bytes) -> None:
     with pytest.raises(ConfigError, match="not YAML"):
         parse(text)

@@ -119,17 +119,17 @@ class Config(Strict):
 def parse(text: bytes) -> Config:
     """The validated file. Raises ConfigError with every fault and its place."""
     try:
-        return Config.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"not YAML: {error}") from error
+        content = yaml.safe_load(text)
+    except Exception as error:  # not YAMLError alone: also what int, date and the stack say of a value
+        raise ConfigError(f"not YAML: {error or type(error).__name__}") from error
+    try:
+        return Config.model_validate(content)
     except ValidationError as error:
         faults = (
             f"{'.'.join(map(str, fault['loc'])) or '(file)'}: {fault['msg']}"
             for fault in error.errors(include_url=False)
         )
         raise ConfigError("; ".join(faults)) from error
-    except (ValueError, RecursionError) as error:  # a date that no calendar has; nested too deep
-        raise ConfigError(f"not YAML: {error}") from error
 
 
 def read(path: Path) -> bytes:
