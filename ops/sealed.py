@@ -62,7 +62,10 @@ def check(file: StackFile) -> None:
 
 
 def verify(file: StackFile, passphrase: str) -> None:
-    """Raises UserError when the passphrase does not open the file's salt, or names what it does not open."""
+    """Raises UserError when the passphrase does not open the file's salt, or names what it does not open.
+
+    What is not even whole is for `check` to tell.
+    """
     salted = _salt(file.content.get(_SALT))
     if salted is None:
         return
@@ -74,7 +77,7 @@ def verify(file: StackFile, passphrase: str) -> None:
             fix="set PULUMI_CONFIG_PASSPHRASE (or PULUMI_CONFIG_PASSPHRASE_FILE) to the one it was made "
             f"with; if {_SALT} was changed since, restore it",
         )
-    if shut := [it for it in find(file) if it.opened(key) is None]:
+    if shut := [it for it in find(file) if it.parts and it.opened(key) is None]:
         words = "its `secure:` was changed, or sealed for another salt"
         raise _refused(file, [f"{it.path}: {words}" for it in shut], shut)
 

@@ -77,6 +77,14 @@ def test_a_value_that_was_changed_is_named(tmp_path: Path) -> None:
     assert f"{PATH}: its `secure:` was changed" in told.cause
 
 
+def test_doctor_tells_a_value_that_is_not_whole_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = sealing(tmp_path, "v1:notvalid")
+    monkeypatch.setattr(doctor, "StackFile", lambda _name: file)
+    monkeypatch.setenv("PULUMI_CONFIG_PASSPHRASE", "odd")
+    (told,) = [finding for finding in doctor.examine("odd") if PATH in finding.found]
+    assert (told.what, told.grade) == ("stack file", "missing")
+
+
 @pytest.mark.parametrize(("given", "grade"), [("odd", "ok"), ("even", "missing")])
 def test_doctor_tries_the_passphrase(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, grade: str
