@@ -256,7 +256,7 @@ def problems(settings: dict[str, Any], secrets: dict[str, str] | None = None) ->
         ),
         (
             {"tts_proxy": {"voices": VOICES["voices"] * 2}},
-            "berth:cloud-api.tts_proxy.voices: a list: 'ann' of gpt-sovits is given twice",
+            "berth:cloud-api.tts_proxy.voices: 'ann' of gpt-sovits is given twice",
         ),
         ({"backend": {"max_upload": "2GiB"}}, "max_upload: '2GiB': allowed: from 1MiB to 1GiB"),
         (
