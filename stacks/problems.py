@@ -175,8 +175,9 @@ def _problem(namespace: str, place: Place, details: Any) -> Problem:
         case "union_tag_not_found":
             return Problem(f"{path}.{_name(context['discriminator'])}", "required, but not set")
         case "union_tag_invalid":
-            path = f"{path}.{_name(context['discriminator'])}"
-            return Problem(path, f"allowed: {context['expected_tags']}", _shown(context["tag"]))
+            field = _name(context["discriminator"])
+            tag = _shown(details["input"][field])
+            return Problem(f"{path}.{field}", f"allowed: {context['expected_tags']}", tag)
         case "too_short":
             least = context["min_length"]
             return Problem(
@@ -184,6 +185,9 @@ def _problem(namespace: str, place: Place, details: Any) -> Problem:
             )
         case _ if kind in _KINDS:
             return Problem(path, f"allowed: {_KINDS[kind]}", value)
+        case "string_too_short":
+            least = context["min_length"]
+            return Problem(path, f"allowed: {least} character{'s' * (least > 1)} or more", value)
         case "literal_error":
             return Problem(path, f"allowed: {context['expected']}", value)
         case "string_pattern_mismatch":

@@ -148,6 +148,12 @@ def test_defaults_are_the_unified_gateway_on_this_machine() -> None:
             {"gateway": {"gateway": {"port": 3000}}},
             "berth:gateway.gateway.port: 3000 on 0.0.0.0: allowed: 8010, 80 or 443; with the address 127",
         ),
+        ({"gateway": {"mode": None}}, "berth:gateway.mode: null: allowed: 'unified', 'gateway', 'processor'"),
+        ({"gateway": {"mode": []}}, "berth:gateway.mode: a list: allowed: 'unified', 'gateway', 'processor'"),
+        (
+            {"gateway": {"mode": "processor", "network": {"kind": "stack", "stack": ""}}},
+            "berth:gateway.network.stack: '': allowed: 1 character or more",
+        ),
         ({"generate_secrets": 1}, "berth:generate_secrets: 1: allowed: true or false"),
         ({"generate_secrets": 0}, "berth:generate_secrets: 0: allowed: true or false"),
         (
