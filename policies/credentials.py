@@ -65,6 +65,7 @@ _REFERENCE: Final = re.compile(rf"{_VARIABLE}|@?{_MOUNTED}|{_STORED}|{_READ.patt
 _FILLED_IN: Final = re.compile(r"%?[({][\w.]+\W?.*|%[a-zA-Z]\W*|\$(?:arg|cookie|http|upstream)_\w+|\*+")
 _PATH: Final = re.compile(r"(?:/[\w.@+-]+)+/?")
 
+# Bounded where a text may go on for long: whole files are looked through.
 _VALUES: Final = tuple(
     (what, re.compile(pattern))
     for what, pattern in (
@@ -75,7 +76,7 @@ _VALUES: Final = tuple(
         ("a GitHub token", r"\b(?:gh[opsur]_[A-Za-z0-9]{30,}|github_pat_[A-Za-z0-9_]{30,})"),
         ("a GitLab token", r"\bglpat-[A-Za-z0-9_-]{20,}"),
         ("a Slack token", r"\bxox[abeoprs]-[A-Za-z0-9-]{10,}"),
-        ("a JSON Web Token", r"\beyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),
+        ("a JSON Web Token", r"\beyJ[A-Za-z0-9_-]{8,2048}\.eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*"),
         ("a Slack webhook", r"\bhooks\.slack\.com/services/\w+/\w+/\w{8,}"),
         (
             "an authorization header",
@@ -85,12 +86,13 @@ _VALUES: Final = tuple(
         # What follows the colon is no port: a password may hold a slash.
         (
             "a password in a URL",
-            rf"\b[A-Za-z][A-Za-z0-9+.-]*://(?!\[)[^\s:/@]*:(?!{_VARIABLE}@|\d{{1,5}}(?:[/?#,\s]|$))[^\s@]+@",
+            rf"[A-Za-z0-9]://(?!\[)[^\s:/@]{{0,256}}:(?!{_VARIABLE}@|\d{{1,5}}(?:[/?#,\s]|$))[^\s@]{{1,512}}@",
         ),
         (
             "a password in a data source name",
-            rf"[^\s:/@]+:(?!{_VARIABLE}@)[^\s@]+@(?:tcp6?|udp6?|unix)\(",
+            rf"[^\s:/@]:(?!{_VARIABLE}@)[^\s@]{{1,512}}@(?:tcp6?|udp6?|unix)\(",
         ),
+        ("a password's hash", r"\$\$?(?:apr1|argon2\w*|2[abxy]|5|6|y)\$\$?[\w./$=,+-]{8,}"),
     )
 )
 # In a file, a header may be an example, and an address may have a place for a password.
@@ -99,11 +101,11 @@ _IN_FILES: Final = tuple(
     for what, pattern in _VALUES
     if what not in ("an authorization header", "a password in a data source name")
 )
-_COMMENT: Final = re.compile(r"^\s*(?:#|;|//).*$", re.MULTILINE)
+_COMMENT: Final = re.compile(r"^[ \t]*(?:#|;|//).*$", re.MULTILINE)
 _PLACE: Final = re.compile(r"://[^\s:/@]*:[$%{<*]")
 # `?password=x`, `;Pwd=x`, `host=db password=x`: what connection strings, URLs and options of the JVM hold.
 _INSIDE: Final = re.compile(
-    r"(?:^|[\s;&?,{(\"'])-{0,2}([\w.-]*(?:passw(?:or)?d|passphrase|pwd|secret|token|(?:api|access)[_-]?key))"
+    r"(?:^|[\s;&?,{(\"'])-{0,2}([\w.-]*(?:passw(?:or)?d|passphrase|pwd|secret|token|(?:account|api|access)[_-]?key))"
     r"\s*=\s*([^\s;&,\"')}]+)",
     re.IGNORECASE,
 )
@@ -125,8 +127,16 @@ _FLAG: Final = re.compile(rf"(?:^|\s)--?([A-Za-z][\w-]*)\s+(?!-)({_WORD})")
 # Programs whose short flag is a password, whatever it is called elsewhere.
 _PROGRAM: Final = re.compile(
     r"(?:^|[\s/;&|(\"'])(?:(?:mysql|mariadb)[\w-]*\s(?:[^;&|]*\s)?-p|sshpass\s+-p\s*|redis-cli\s(?:[^;&|]*\s)?-a\s+"
-    r"|curl\s(?:[^;&|]*\s)?(?:-u\s*|--user[\s=])[\"']?[^\s:\"']+:)"
+    r"|curl\s(?:[^;&|]*\s)?(?:-u\s*|--user[\s=])[\"']?[^\s:\"']+:"
+    r"|(?:docker|podman|helm\sregistry)\s+login\s(?:[^;&|]*\s)?-p\s*"
+    r"|(?:mongo|mongosh|mongodump|mongorestore)\s(?:[^;&|]*\s)?-p\s*"
+    r"|openssl\s(?:[^;&|]*\s)?-(?:pass|passin|passout)\s+pass:"
+    r"|smbclient\s(?:[^;&|]*\s)?(?:-U\s*|--user[\s=])[\"']?[^\s%\"']+%)"
     rf"({_WORD})"
+)
+# A header of an HTTP client, and the last word of what it says.
+_HEADER: Final = re.compile(
+    r"(?:^|\s)(?:-H\s*|--header[\s=])[\"']?([A-Za-z][\w-]+):(?:\s*[A-Za-z]+\s(?=\S))?\s*([^\s\"']+)"
 )
 _MARK: Final = "mark its content as a secret (pulumi.Output.secret, or a value from the stack's secrets)"
 _FIX: Final = "store it as a secret and hand it to the container as a file (NAME_FILE=/run/secrets/NAME)"
@@ -180,7 +190,7 @@ def secret_in_command(text: str) -> str | None:
     for command in inner:
         if what := secret_in_command(command):
             return what
-    for name, value in (*_ASSIGNED.findall(text), *_FLAG.findall(text)):
+    for name, value in (*_ASSIGNED.findall(text), *_FLAG.findall(text), *_HEADER.findall(text)):
         what = secret_in(name, value.strip("\"'"))
         if what:
             return what
@@ -253,6 +263,8 @@ def _command(*words: Node) -> Iterator[Finding]:
             what = "marked as a secret" if item.secret and text else secret_in_command(text)
             if not what and before.startswith("-") and "=" not in before and not text.startswith("-"):
                 what = secret_in(before, plain)
+                if not what and before in ("-H", "--header"):
+                    what = secret_in_command(f"{before} '{plain}'")
             # The program and its flag may be words of their own: `["mysql", "-px"]`.
             line = f"{line} {plain}".lstrip()
             what = what or _by_flag(line, len(line) - len(plain))

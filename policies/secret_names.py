@@ -9,6 +9,7 @@ _WORDS: Final = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 # Meant wherever they stand in a name, also glued to another word (`PGPASSWORD`, `SECRET_KEY_V2`).
 _STRONG: Final = re.compile(
     r"passw(?:or)?d(?!less)|passphrase|passcode|secret(?!ar)|credential|requirepass|masterauth"
+    r"|(?:otp|hmac|wallet|mfa|2_fa|bip_39)_seed$"
 )
 # Meant as the last word only: `KEY_COUNT` and `TOKENIZER` are something else.
 _LAST: Final = frozenset(

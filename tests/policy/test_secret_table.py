@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 from policies.credentials import secret_in
@@ -69,6 +71,11 @@ PASSCODE=1234
 DB_PASSWORD_URL=hunter2
 WEBHOOK_URL=https://hooks.slack.com/services/T000/B000/abcdefghijklmnopqrstuvwx
 AUTHORIZATION=Bearer abcdef
+TOTP_SEED=JBSWY3DPEHPK3PXP
+X=DefaultEndpointsProtocol=https;AccountName=a;AccountKey=hunter2hunter2==
+basicauth.users=admin:$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/
+X=admin:$$apr1$$H6uskkkW$$IgXLP6ewTrSuBkTrqE8wj/
+X=admin:$2y$05$c4WoMPo3SXsafkva.HHa6uXQZWr7oboPiC2bT/r7q1BB8I2s0BRqC
 SECRET_ID=84896a0c-1347-aa90-a4f6-aca8b7558780
 S3_KEY=wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY
 SESSION_COOKIE=s3cr3tsid
@@ -160,6 +167,9 @@ X=Basic authentication is on
 BASE=http://host:3000
 NODE_SELECTOR=key=value
 PASSWORD_HASHER=argon2
+RANDOM_SEED=42
+SEED=42
+AMOUNT=5$6$7
 SESSION_COOKIE=sid
 SESSION_COOKIE=connect.sid
 SESSION_COOKIE=JSESSIONID
@@ -257,6 +267,12 @@ def test_no_false_alarm(variable: str) -> None:
         "app --dsn 'app:hunter2@tcp(mysql:3306)/app'",
         "wget redis://:hunter2@redis:6379/0",
         "PASSWORD=$(echo hunter2) exec app",
+        'curl -H "X-Api-Key: hunter2" http://app/',
+        "curl --header 'PRIVATE-TOKEN: hunter2' http://app/",
+        "docker login -u me -p hunter2 registry.example.com",
+        "mongosh -u root -p hunter2 --quiet",
+        "openssl rsa -in key.pem -passin pass:hunter2",
+        "smbclient //nas/audio -U user%hunter2",
         "PASSWORD=`printf hunter2` exec app",
         "PASSWORD=$(base64 -d <<< aHVudGVyMg==) exec app",
         "id=$(curl -u me:hunter2 http://app/) exec app",
@@ -267,6 +283,8 @@ def test_no_false_alarm(variable: str) -> None:
 def test_a_command_with_credentials(command: str) -> None:
     assert ask(container(command=["sh", "-c", command])).broken == {"no-plain-secrets"}
     assert ask(container(healthcheck={"tests": ["CMD-SHELL", command]})).broken == {"no-plain-secrets"}
+    if not {*"$`<"} & {*command}:
+        assert ask(container(command=shlex.split(command))).broken == {"no-plain-secrets"}
 
 
 @pytest.mark.parametrize(
@@ -278,6 +296,14 @@ def test_a_command_with_credentials(command: str) -> None:
         "psql 'host=db user=app sslmode=verify-full'",
         "celery -A taifish worker --concurrency=4",
         "PASSWORD=$(cat /run/secrets/x) exec app",
+        'curl -H "X-Api-Key: $API_KEY" -H "Accept: text/html" http://app:80/',
+        'curl -H "X-Api-Key: $(cat /run/secrets/key)" -H "Host: localhost" http://app/',
+        'curl -H "Authorization: Bearer $TOKEN" -H "Authorization: Basic" http://app/',
+        "docker login -u me --password-stdin registry.example.com",
+        "mongosh -u root --port 27017 --eval x",
+        "openssl rsa -in key.pem -passin file:/run/secrets/x",
+        "smbclient //nas/audio -A /run/secrets/smb",
+        "python -c 'import http'; app key:value",
         "export MYSQL_PWD=$(cat /run/secrets/x); mysqladmin ping",
         "PASSWORD=`cat /run/secrets/x` exec app",
         "MYSQL_PWD=$(tr -d '\\n' < /run/secrets/x) mysqladmin ping",

@@ -2,6 +2,7 @@
 
 import base64
 import shlex
+import time
 
 import pytest
 
@@ -269,3 +270,12 @@ def test_options_and_labels_that_are_no_secrets() -> None:
     assert ask(container(mounts=[mount], logOpts=log)).violations == []
     network = {"options": {"com.docker.network.bridge.name": "b0"}, "labels": [{"label": "a", "value": "b"}]}
     assert ask(network, NETWORK).violations == []
+
+
+@pytest.mark.parametrize("part", ["x", "a.b-", "a:b@", "://a", "eyJ-", "\n", " "])
+def test_the_time_for_a_long_text_grows_with_its_length_only(part: str) -> None:
+    text = part * (100_000 // len(part))
+    start = time.process_time()
+    assert ask(uploaded("/app/a.yaml", text)).violations == []
+    assert ask(container(command=["sh", "-c", text])).violations == []
+    assert time.process_time() - start < 15  # with a quadratic pattern it is minutes
