@@ -32,7 +32,8 @@ def foreign(key: str) -> Problem | None:
     if not colon:
         return Problem(key, f"has no namespace; allowed: {NAMESPACE}{key}")
     # What no plugin here can be configured by is a slip of the pen.
-    if namespace == "pulumi" or (namespace.isidentifier() and find_spec(f"pulumi_{namespace}")):
+    package = f"pulumi_{namespace.replace('-', '_')}"
+    if namespace == "pulumi" or (package.isidentifier() and find_spec(package)):
         return None
     return Problem(
         key,

@@ -436,7 +436,9 @@ def test_what_is_no_credential_shows() -> None:
     assert digest in lines[0] and host["address"] in lines[1]
 
 
-@pytest.mark.parametrize("key", ["brth:gateway", "Berth:gateway", "berht:systems", "a-b:c", ":gateway"])
+@pytest.mark.parametrize(
+    "key", ["brth:gateway", "Berth:gateway", "berht:systems", "a-b:c", "a.b:c", ":gateway"]
+)
 def test_a_misspelt_namespace_is_told(key: str) -> None:
     with pytest.raises(SettingsError) as error:
         load({"berth:systems": '["celery"]', key: '{"mode": "unified"}'}, stack="dev")
@@ -480,6 +482,12 @@ def test_few_connections_alone_are_right() -> None:
 def test_what_pulumi_and_its_plugins_read_is_left_to_them() -> None:
     assert [foreign(key) for key in ("pulumi:tags", "pulumi:template", "policy:x")] == [None] * 3
     assert "docker:host" in str(foreign("docker:host")) and "berth:systems" in str(foreign("systems"))
+
+
+def test_a_plugins_namespace_may_have_a_dash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "pulumi_some_cloud.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert foreign("some-cloud:region") is None
 
 
 def test_an_unknown_part_is_told() -> None:
