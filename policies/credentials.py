@@ -157,6 +157,8 @@ def secret_in(name: str, value: str) -> str | None:
             continue
         if secret_in(inner, given):
             return f"a secret inside, by the name {inner}"
+    if "curl" in name.lower() and _by_flag(f"curl {value}", 0):  # `CURL_OPTS`
+        return "a password, by its flag"
     if names_secret_place(name):
         return None if _PATH.fullmatch(value) else f"no absolute path, so by the name {name} a secret itself"
     if names_secret_address(name):

@@ -71,6 +71,7 @@ PASSCODE=1234
 DB_PASSWORD_URL=hunter2
 WEBHOOK_URL=https://hooks.slack.com/services/T000/B000/abcdefghijklmnopqrstuvwx
 AUTHORIZATION=Bearer abcdef
+CURL_OPTS=-u admin:hunter2
 TOTP_SEED=JBSWY3DPEHPK3PXP
 X=DefaultEndpointsProtocol=https;AccountName=a;AccountKey=hunter2hunter2==
 basicauth.users=admin:$apr1$H6uskkkW$IgXLP6ewTrSuBkTrqE8wj/
@@ -168,6 +169,8 @@ BASE=http://host:3000
 NODE_SELECTOR=key=value
 PASSWORD_HASHER=argon2
 RANDOM_SEED=42
+CURL_OPTS=-s --max-time 5
+DOCKER_OPTS=-u 1000:1000
 SEED=42
 AMOUNT=5$6$7
 SESSION_COOKIE=sid
