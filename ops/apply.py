@@ -40,7 +40,7 @@ def apply(
                 raise UserError(
                     "nothing was changed", fix=f"./berth {verb} -s {stack.name} --yes applies without asking"
                 )
-        plan.resume(stack.engine)
+        plan.prepare(stack.engine)
         stack.run("up", "--yes", *wanted, *(["--skip-preview"] if ask else []), to=to)
     exported = stack.export()
     images.remember(stack, exported)

@@ -18,6 +18,7 @@ class Observed:
     """A container and how it really is. uptime in seconds. problems: in words; none when all is well.
 
     stays: it runs until told to stop, unlike a one-shot job, whose state is `done` once it succeeded.
+    cut_off: it runs, but is on none of its networks, nor any other: nobody reaches it.
     """
 
     service: str
@@ -29,6 +30,7 @@ class Observed:
     ports: tuple[str, ...]
     uptime: int | None
     problems: tuple[str, ...]
+    cut_off: bool = False
 
     @property
     def ok(self) -> bool:
@@ -65,8 +67,8 @@ def observe(container: Recorded, attributes: Mapping[str, Any] | None, *, now: d
             problems.append(health)
     elif container.starts and not running and not done:
         problems.append(shown)
-    if there:
-        problems += _off_networks(container, attributes)
+    off = _off_networks(container, attributes) if there else []
+    problems += off
     return Observed(
         service=container.service,
         container=container.name,
@@ -77,6 +79,7 @@ def observe(container: Recorded, attributes: Mapping[str, Any] | None, *, now: d
         ports=_ports(attributes),
         uptime=int((now - _moment(state["StartedAt"])).total_seconds()) if running else None,
         problems=tuple(problems),
+        cut_off=bool(off) and not (attributes.get("NetworkSettings") or {}).get("Networks"),
     )
 
 

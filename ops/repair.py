@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ops import observed, recorded
 from ops.engine import Engine
 from ops.errors import UserError
 from ops.progress import say
 
+if TYPE_CHECKING:
+    from docker import DockerClient
+
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """flags: for `pulumi up`. paused: ids of the containers that must go on first."""
+    """flags: for `pulumi up`. paused, cut_off: ids of the containers that must first go on, and stop."""
 
     flags: tuple[str, ...] = ()
     paused: tuple[str, ...] = ()
+    cut_off: tuple[str, ...] = ()
 
-    def resume(self, engine: Engine | None) -> None:
-        """Lets paused containers go on."""
-        if engine is None or not self.paused:
+    def prepare(self, engine: Engine | None) -> None:
+        """Lets paused containers go on, and stops those that nobody reaches.
+
+        They are replaced one after the other, and an edge that still ran would be waited for in vain: it
+        never sees the replicas that come before its own replacement.
+        """
+        if engine is None or not (self.paused or self.cut_off):
             return
         client = engine.client()
         try:
             for id in self.paused:
                 client.containers.get(id).unpause()
+            with ThreadPoolExecutor(8) as together:
+                list(together.map(lambda id: _stop(client, id), self.cut_off))
         finally:
             client.close()
 
@@ -49,6 +60,7 @@ def plan(name: str, exported: Mapping[str, Any], engine: Engine, *, accepted: Se
     refresh = bool(lost or unlinked)
     replaced: list[str] = []
     paused: list[str] = []
+    cut_off: list[str] = []
     said = [f"network {network} (missing) is {MADE_AGAIN}" for network in unlinked]
     failed: list[str] = []
     for container, found in seen:
@@ -62,11 +74,25 @@ def plan(name: str, exported: Mapping[str, Any], engine: Engine, *, accepted: Se
             replaced += ["--replace", container.urn]
         if remedy in (RESUMED, RESUMED_AND_REPLACED):
             paused.append(container.id)
+        if found.cut_off and container.stays:
+            cut_off.append(container.id)
     if said:
         say(f"changed behind our back: {'; '.join(said)}")
     if failed:
         say(f"failed the last time: {'; '.join(failed)}")
-    return Plan(flags=(*(["--refresh"] if refresh else []), *replaced), paused=tuple(paused))
+    return Plan(
+        flags=(*(["--refresh"] if refresh else []), *replaced), paused=tuple(paused), cut_off=tuple(cut_off)
+    )
+
+
+def _stop(client: DockerClient, id: str) -> None:
+    from docker.errors import NotFound
+    from requests.exceptions import Timeout
+
+    try:
+        client.containers.get(id).stop()
+    except (NotFound, Timeout):
+        return  # gone; or within its grace, after which the engine ends it
 
 
 MADE_AGAIN = "made again"

@@ -43,7 +43,11 @@ class Fake:
     def _get(self, id: str) -> Any:
         if id not in self.states:
             raise NotFound("gone")
-        return SimpleNamespace(attrs=self.states[id], unpause=lambda: self.done.append(("unpause", id)))
+        return SimpleNamespace(
+            attrs=self.states[id],
+            unpause=lambda: self.done.append(("unpause", id)),
+            stop=lambda: self.done.append(("stop", id)),
+        )
 
     def _list(self, **_options: Any) -> list[Any]:
         return [
@@ -123,9 +127,23 @@ def test_a_lost_network_is_made_again_although_its_containers_run(
     assert plan("dev", found, whole) == Plan()
 
 
+def test_what_nobody_reaches_is_stopped_before_it_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An edge without a network would be waited for in vain by the replicas that are replaced before it."""
+    alone, halted = state("running"), state("paused")
+    for made in (alone, halted):
+        made |= {"NetworkSettings": {"Networks": {}}, "HostConfig": {"NetworkMode": "default"}}
+    fake = Fake({"edge": alone, "app": halted, "web": state("running")})
+    found = plan("dev", exported("app", "edge", "web"), engine(monkeypatch, fake))
+    assert found.flags == ("--replace", "urn::app", "--replace", "urn::edge")
+    assert (found.paused, found.cut_off) == (("app",), ("app", "edge"))
+    fake.done.clear()
+    Plan(paused=("app",), cut_off=("app",)).prepare(engine(monkeypatch, fake))
+    assert fake.done == [("unpause", "app"), ("stop", "app"), "closed"]
+
+
 def test_what_is_paused_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
     fake = Fake({"web": state("paused")})
-    Plan(paused=("web",)).resume(engine(monkeypatch, fake))
+    Plan(paused=("web",)).prepare(engine(monkeypatch, fake))
     assert fake.done == [("unpause", "web"), "closed"]
 
 
