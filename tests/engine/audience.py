@@ -117,9 +117,12 @@ def audience(url: str, person: Person, *, inside: Container | None = None) -> It
             with lock:
                 seen.closed += 1
 
+    # An edit is a POST: over a kept connection that the edge closes just then, it would have to be sent anew.
+    editing = Person(url, person.name, client=fresh, trust=person.trust)
+
     def edit() -> None:
-        project = person.project("Spoken")
-        job = person.ended(person.edit(project, SPEECH), seconds=90)
+        project = editing.project("Spoken")
+        job = editing.ended(editing.edit(project, SPEECH), seconds=90)
         if job["status"] != "done":
             raise AssertionError(f"an edit failed: {job['error']}")
         with lock:
