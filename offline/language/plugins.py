@@ -88,10 +88,10 @@ def _policy_pack(
             else:
                 yield line
         if not serving:
-            proxy.fail(f"the policy pack {folder} ended without serving; its output tells why")
+            proxy.tell(f"the policy pack {folder} ended without serving; its output tells why")
         yield child.wait()
     except LanguageError as error:
-        proxy.fail(str(error))
+        proxy.tell(str(error))
         raise
     finally:
         proxy.fail("the policy pack has ended")

@@ -16,6 +16,7 @@ from offline.language.options import LanguageError
 from offline.stubs import analyzer_pb2
 
 _PREFIX = "/pulumirpc.Analyzer/"
+_TELLING = 5.0  # seconds; an engine that asks for nothing more does not want to know
 
 
 class PolicyProxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no types
@@ -27,6 +28,7 @@ class PolicyProxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no 
         self._attached = threading.Event()
         self._channel: grpc.Channel | None = None
         self._failure = ""
+        self._told = threading.Event()
         self._server = grpc.server(ThreadPoolExecutor(max_workers=64), options=CHANNEL_OPTIONS)
         self._server.add_generic_rpc_handlers((self,))
         self.port: int = self._server.add_insecure_port("127.0.0.1:0")
@@ -72,6 +74,11 @@ class PolicyProxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no 
         self._failure = self._failure or reason
         self._attached.set()
 
+    def tell(self, reason: str) -> None:
+        """Fails, and stays until a call of the engine has got the reason: it may still be on its way."""
+        self.fail(reason)
+        self._told.wait(_TELLING)
+
     def close(self) -> None:
         """Stops serving, once the calls that still wait have got their answer."""
         self._server.stop(grace=5).wait()
@@ -87,6 +94,7 @@ class PolicyProxy(grpc.GenericRpcHandler):  # type: ignore[misc]  # grpc has no 
         self._configured.set()
         self._attached.wait()
         if self._channel is None:
+            self._told.set()
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, self._failure)
         try:
             return _call(self._channel, method, request)

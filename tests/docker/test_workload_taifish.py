@@ -310,7 +310,7 @@ def test_a_replacement_under_load_fails_no_request(system: Taifish, worker: Cont
                 except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError):
                     if used is None:
                         raise
-                    # Idle for longer than the drain, on a busy machine: closed before it was asked (RFC 9112).
+                    # Idle for longer than the drain, on a busy machine: closed before it was asked.
                     with lock:
                         to = ports[-1]
                     connection = http.client.HTTPConnection("127.0.0.1", to, timeout=30)
