@@ -58,7 +58,12 @@ def run(arguments: Sequence[str]) -> int:
         # Every part runs, also after one that fails.
         parts = [_wanted(arguments)]
         if not arguments:
-            parts = [(*TOGETHER, *FAST), (*TOGETHER, *WHOLE), (*BESIDE, *SLOW)]
+            parts = [
+                (*TOGETHER, "-m", "not slow", *FAST),
+                (*TOGETHER, "-m", "slow", *FAST),
+                (*TOGETHER, *WHOLE),
+                (*BESIDE, *SLOW),
+            ]
         passed = [pytest(part) for part in parts]
         if not all(passed):
             failed.append("pytest")
@@ -88,7 +93,7 @@ def lint() -> list[str]:
 
 def _wanted(arguments: Sequence[str]) -> Sequence[str]:
     """pytest's arguments for those of a person: fast tests together, unless an option says otherwise."""
-    plain = not any(word.startswith("-") for word in arguments)
+    plain = not any(word.startswith("-") and word != "-m" for word in arguments)
     return (*TOGETHER, *arguments) if plain and _fast(arguments) else arguments
 
 

@@ -1,5 +1,26 @@
 """Shared by all tests."""
 
+from pathlib import Path
+
 # One test process runs Pulumi programs and plugins alike. The plugins' stubs (offline/stubs.py) take the SDK
 # as it is when it is imported already, and would hide it from programs if they came first.
 import pulumi  # noqa: F401
+import pytest
+
+# No engine, no Docker, but processes that start, servers, or the SDK for whole components.
+SLOW = frozenset(
+    """
+    policy/test_process policy/test_secrets
+    unit/test_edge unit/test_gateway_checks unit/test_ops_launcher unit/test_ops_progress unit/test_ops_sealed
+    unit/test_ops_settings unit/test_plugin_server unit/test_plugin_values unit/test_settings_systems
+    unit/test_store_components unit/test_toolchain unit/test_workload_gateway unit/test_workload_gateway_door
+    unit/test_workload_processor unit/test_workload_taifish_parts
+    """.split()  # noqa: SIM905  (a list to read)
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks the slow files: `-m "not slow"` is the part for every save."""
+    for item in items:
+        if "/".join(Path(item.path).with_suffix("").parts[-2:]) in SLOW:
+            item.add_marker("slow")
