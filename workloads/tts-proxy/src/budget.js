@@ -22,9 +22,12 @@ export function deadlineOf(headers, { now, defaultMs, maxMs }) {
   return Math.min(now + maxMs, ...(wanted.length ? wanted : [now + defaultMs]));
 }
 
-/** Exponential backoff with full jitter: anything from 0 to `baseMs` * 2^attempt, at most `maxMs`. */
+/**
+ * Exponential backoff with full jitter: anything from 0 to `baseMs` * 2^attempt, at most `maxMs`. Whole, as timers are:
+ * a fraction beside a moment since 1970 is rounded away, and the sum would no longer keep to its deadline.
+ */
 export function backoff(attempt, { baseMs, maxMs }, random) {
-  return random() * Math.min(maxMs, baseMs * 2 ** attempt);
+  return Math.floor(random() * Math.min(maxMs, baseMs * 2 ** attempt));
 }
 
 /** What a Retry-After header asks for, from either of its forms; undefined where it says nothing usable. */

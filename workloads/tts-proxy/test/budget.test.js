@@ -63,7 +63,8 @@ test('no attempt begins that the deadline would cut, none beyond their number, n
     assert.ok(wait + set.leastMs <= ahead);
     assert.ok(wait >= (said.retryAfterMs ?? 0));
     assert.ok(wait <= (said.retryAfterMs ?? 0) + set.maxMs);
-  }), { numRuns: 500 });
+    assert.ok(Number.isInteger(wait));
+  }), { numRuns: 500, examples: [[0, new Failure('rate_limited', 'x'), 0, 5e-324, { attempts: 2, baseMs: 1, maxMs: 1, leastMs: 0 }]] });
 });
 
 test('a safe failure with time left is tried again', () => {
