@@ -142,10 +142,14 @@ def _converge(ctx: Context, id: str, inputs: Inputs, done: Callable[[Any, str], 
 
 
 def _all_running(api: Any, id: str) -> bool:
-    replicas = api.inspect_service(id)["Spec"]["Mode"].get("Replicated", {}).get("Replicas", 0)
+    spec = api.inspect_service(id)["Spec"]
+    replicas = spec["Mode"].get("Replicated", {}).get("Replicas", 0)
     tasks = api.tasks(filters={"service": id, "desired-state": "running"})
-    running = {task.get("Slot") for task in tasks if task["Status"]["State"] == "running"}
-    return bool(len(running) == replicas)
+    # Right after an update the tasks of before still run, and the manager says nothing of it yet.
+    wanted = spec["TaskTemplate"]["ContainerSpec"]
+    now = [task for task in tasks if task["Spec"]["ContainerSpec"] == wanted]
+    running = {task.get("Slot") for task in now if task["Status"]["State"] == "running"}
+    return bool(len(running) == replicas == len(tasks))
 
 
 def _update_complete(api: Any, id: str) -> bool:
