@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import Page, ViewportSize, WebSocket, expect, sync_playwright
+from playwright.sync_api import Error, Page, Request, ViewportSize, WebSocket, expect, sync_playwright
 
 from ops import apt
 
@@ -20,12 +20,19 @@ PACKAGES = {"chromium": "chromium", "certutil": "libnss3-tools"}
 SIZE = ViewportSize(width=1280, height=1400)
 WAIT = 60_000
 """Milliseconds; a loaded machine is slow, a broken page never ends."""
+NETWORK_CHANGED = "net::ERR_NETWORK_CHANGED"
+"""How a browser fails what it has under way when an address of this machine comes or goes, as with every
+network of Docker's. Chromium has no switch against it."""
+TRIES = 5
+"""Of what a network may interrupt; the tests beside make one every few seconds."""
 
 
 @dataclass
 class Visit:
     """What happened in the browser."""
 
+    interrupted: bool = False
+    """Whether a request ended because a network came or went."""
     percents: list[int] = field(default_factory=list)
     """Of the edit, as they came by WebSocket."""
     problems: list[str] = field(default_factory=list)
@@ -78,7 +85,10 @@ def page(
     if authority:
         _trust(home, authority)
     rules = ",".join(f"MAP {name} {address}" for name, address in (addresses or {}).items())
-    args = ["--disable-dev-shm-usage", *([f"--host-resolver-rules={rules}"] if rules else [])]
+    args = [
+        "--disable-dev-shm-usage",
+        *([f"--host-resolver-rules={rules}"] if rules else []),
+    ]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=_program("chromium"),
@@ -98,19 +108,47 @@ def page(
             browser.close()
 
 
+def go(page: Page, url: str) -> None:
+    """Opens url, again where a network that came or went interrupted that.
+
+    Upon which the browser goes to a page that tells so, which may interrupt, too: it gets a second for that.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            page.goto(url)
+            return
+        except Error as error:
+            if NETWORK_CHANGED not in error.message and "interrupted by another" not in error.message:
+                raise
+            page.wait_for_timeout(1000)
+    page.goto(url)
+
+
 def edit_audio(page: Page, url: str, wav: bytes, pictures: Path) -> Visit:
     """Makes an account and a project, uploads, cuts, joins speech, watches it to 100 %, loads the result.
 
-    url: of the system's edge. wav: at least a second long. pictures: the folder for screenshots.
+    url: of the system's edge. wav: at least a second long. pictures: the folder for screenshots. A visit that
+    a network interrupted is made anew, by a person whom the browser does not know yet.
     """
-    visit = Visit()
+    for _ in range(TRIES - 1):
+        visit = Visit()
+        try:
+            return _edit(page, url, wav, pictures, visit)
+        except (Error, AssertionError):
+            if not visit.interrupted:
+                raise
+            page.context.clear_cookies()
+    return _edit(page, url, wav, pictures, Visit())
+
+
+def _edit(page: Page, url: str, wav: bytes, pictures: Path, visit: Visit) -> Visit:
     _watch(page, visit)
 
     def picture(name: str) -> None:
         visit.screenshots.append(pictures / f"{name}.png")
         page.screenshot(path=visit.screenshots[-1], full_page=True)
 
-    page.goto(url)
+    go(page, url)
     page.fill("input[name=name]", f"ann-{secrets.token_hex(4)}")
     page.fill("input[name=password]", secrets.token_hex(8))
     picture("login")
@@ -150,9 +188,13 @@ def _watch(page: Page, visit: Visit) -> None:
         if socket.url.endswith("/ws"):
             socket.on("framereceived", told)
 
-    # A visitor without a session is told so by 401, which browsers log as an error of the page. And a browser
-    # fails what is under way when any container on this machine comes or goes; the page asks again.
-    ignored = ("a status of 401", "net::ERR_NETWORK_CHANGED")
+    def failed(request: Request) -> None:
+        visit.interrupted |= NETWORK_CHANGED in (request.failure or "")
+
+    # A visitor without a session is told so by 401, which browsers log as an error of the page. What networks
+    # interrupt, the page mostly asks for again.
+    ignored = ("a status of 401", NETWORK_CHANGED)
+    page.on("requestfailed", failed)
     page.on("websocket", opened)
     page.on("pageerror", lambda error: visit.problems.append(str(error)))
     page.on(

@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 
 from tests.docker.editor import Person, progress, recording
 from tests.engine.audience import Audience, audience
-from tests.engine.browser import edit_audio, page, screenshots
+from tests.engine.browser import edit_audio, go, page, screenshots
 from tests.engine.cloud_api import CloudApi, another_password
 
 pytestmark = [pytest.mark.engine, pytest.mark.docker, pytest.mark.timeout(1800)]
@@ -280,7 +280,7 @@ def test_hot_reload_through_the_edge(system: CloudApi, tmp_path: Path) -> None:
     system.configure({**CHANGED, "frontend": page_of_development})
     system.deployment.berth("up")
     with page(tmp_path / "home", authority=str(system.deployment.outputs()["authority"])) as tab:
-        tab.goto(system.url)
+        go(tab, system.url)
         expect(tab.locator("h1")).to_contain_text("Audio editor")
         tab.evaluate("window.same = true")
         view = source / "App.vue"
