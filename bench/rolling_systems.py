@@ -93,16 +93,18 @@ class _System:
 
 def rolling_systems() -> list[Result]:
     """celery has no WebSockets. tts-proxy is asked as the backend asks it, on the edge's inner port."""
-    return [*_celery(), *_cloud_api()]
+    with tempfile.TemporaryDirectory(prefix="berth-bench-") as folder:
+        return [*celery(Path(folder)), *cloud_api(Path(folder))]
 
 
-def _celery() -> list[Result]:
+def celery(folder: Path) -> list[Result]:
+    """Its application. folder: for the copy of the project, which both systems may share."""
     settings: dict[str, dict[str, Any]] = {
         "data": {"kind": "engine"},
         "app": {"replicas": 3, "pause": "1s", "health_interval": "3s"},
         "worker": {"replicas": 1},
     }
-    with _deployed("celery", settings) as system:
+    with _deployed(folder, "celery", settings) as system:
         with system.deployment.client() as client:
             id = export(client, rows=[{"a": 1}])
             ended(client, id)
@@ -110,9 +112,10 @@ def _celery() -> list[Result]:
         return [system.rolled("app", users, sockets=0), system.recreated("app", users, sockets=0)]
 
 
-def _cloud_api() -> list[Result]:
+def cloud_api(folder: Path) -> list[Result]:
+    """Its three services, and the configuration of its nginx."""
     settings: dict[str, dict[str, Any]] = {"apis": {"kind": "stand-in"}, "backend": {"replicas": 2}}
-    with _deployed("cloud-api", settings) as system:
+    with _deployed(folder, "cloud-api", settings) as system:
         deployment = system.deployment
         trust = deployment.trust()
         assert not isinstance(trust, bool)
@@ -147,14 +150,13 @@ def _reroute(deployment: Deployment) -> None:
 
 
 @contextmanager
-def _deployed(name: str, settings: Mapping[str, Mapping[str, Any]]) -> Iterator[_System]:
-    """A copy of the project with a stack of its own; nothing of it is left."""
-    with tempfile.TemporaryDirectory(prefix="berth-bench-") as folder:
-        deployment = Deployment(Path(folder), name)
-        engine = docker.from_env()
-        network = {"name": f"{deployment.stack}-network", "subnet": free_subnet(engine)}
-        engine.close()
-        try:
-            yield _System(deployment, {**settings, "network": network})
-        finally:
-            deployment.berth("destroy", "--with-data", text=f"{deployment.stack}\n", check=False)
+def _deployed(folder: Path, name: str, settings: Mapping[str, Mapping[str, Any]]) -> Iterator[_System]:
+    """A stack of its own in the copy; nothing of it is left."""
+    deployment = Deployment(folder, name)
+    engine = docker.from_env()
+    network = {"name": f"{deployment.stack}-network", "subnet": free_subnet(engine)}
+    engine.close()
+    try:
+        yield _System(deployment, {**settings, "network": network})
+    finally:
+        deployment.berth("destroy", "--with-data", text=f"{deployment.stack}\n", check=False)
