@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
+from components.cloud.capacity import LEAST, Capacity
 from components.spec import Spec
 from components.units import Cidr, Cpus, Memory, ObjectName
 from stacks.claims import NetworkClaim, PortClaim, SubnetClaim
@@ -66,6 +67,14 @@ class SystemSettings(Spec, ABC):
     @abstractmethod
     def images(self) -> Iterator[tuple[str, ImageChoice | None]]:
         """The path and the image choice of each service that runs here."""
+
+    def intranet_ports(self) -> Iterator[int]:
+        """The closed ports of its services that machines of the same VPC may reach; the others nobody."""
+        yield from ()
+
+    def least(self) -> Capacity:
+        """The smallest cloud machine that carries it."""
+        return LEAST
 
     def certificate_problems(self) -> Iterator[Problem]:
         """What is wrong with certificates that are given as files."""
