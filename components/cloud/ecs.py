@@ -43,9 +43,10 @@ class EcsSpec(Spec):
         str,
         Like(
             r"\w+_alibase_\d{8}\.vhd|m-[a-z0-9]{10,}",
-            "the id of one image, which never moves, like debian_12_9_x64_20G_alibase_20250117.vhd",
+            "the id of one image, which never moves, like ubuntu_24_04_x64_20G_alibase_20250317.vhd",
         ),
     ]
+    """Its cloud-init is 23.2.2 or newer: older ones have no session token, and would get no user data."""
     public_key: Annotated[
         str,
         Like(

@@ -19,7 +19,7 @@ from tests.unit.program import Registration, register
 IDENTITY = Identity(stack="prod", system="host", service="machine")
 TAGS = {"berth.service": "machine", "berth.stack": "prod", "berth.system": "host"}
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl ops"
-IMAGE = "debian_12_9_x64_20G_alibase_20250117.vhd"
+IMAGE = "ubuntu_24_04_x64_20G_alibase_20250317.vhd"
 SYSTEM_DISK = {"systemDiskCategory": "cloud_essd", "systemDiskEncrypted": True, "systemDiskSize": 40}
 
 
