@@ -49,10 +49,14 @@ def archive(tag: str) -> Path:
 
 def ensure(engine: Engine, stack: StackFile) -> None:
     """Makes the stack's base exist on the engine: already there, imported from the cache, or built first."""
+    if tag := wanted(stack):
+        provide(engine, stack, tag)
+
+
+def provide(engine: Engine, stack: StackFile, tag: str) -> None:
+    """Makes the base of this tag exist on an engine. stack: whose Debian mirror is asked."""
     from docker.errors import ImageNotFound
 
-    if (tag := wanted(stack)) is None:
-        return
     client = engine.client()
     try:
         try:

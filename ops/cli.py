@@ -55,6 +55,7 @@ def preview(
     ] = False,
 ) -> None:
     """Show what `up` would do. Policies run; nothing is changed."""
+    from ops.preview import QUIET
     from ops.stack import open_stack
 
     opened = open_stack(stack)
@@ -62,7 +63,7 @@ def preview(
     if json_:
         sys.stdout.write(opened.pulumi.capture("preview", "--json", *flags, "--stack", stack))
     else:
-        opened.run("preview", *flags)
+        opened.run("preview", QUIET, *flags)
 
 
 @app.command()
@@ -78,6 +79,10 @@ def up(
         list[str] | None,
         typer.Option("--new-secret", metavar="NAME", help="Make a new value for this missing secret."),
     ] = None,
+    tag: Annotated[
+        str | None,
+        typer.Option(help="Deploy this release (what `push` gave a commit's images); goes into the file."),
+    ] = None,
 ) -> None:
     """Bring the stack up, from nothing if need be, and wait until it answers.
 
@@ -86,12 +91,14 @@ def up(
     """
     import time
 
-    from ops import authority, recorded
+    from ops import authority, recorded, release
     from ops.apply import apply
     from ops.stack import open_stack
 
     began = time.monotonic()
-    opened = open_stack(stack, new_secrets=new_secret or ())
+    opened = open_stack(stack, new_secrets=new_secret or (), tag=tag)
+    if tag is not None:
+        release.choose(opened)
     to = sys.stderr if json_ else sys.stdout
     exported = apply(opened, "up", yes=yes, to=to, accepted=accept_data_loss or ())
     urls = opened.outputs(exported).urls

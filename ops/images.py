@@ -83,7 +83,7 @@ def pull(stack: Stack, exported: Mapping[str, Any]) -> list[str]:
         return []
     if stack.engine is None:
         raise UserError(f"stack {stack.name} has no Docker engine to ask", fix="./berth doctor")
-    connection = stack.engine.connection(registryAuth=_logins(stack))
+    connection = stack.engine.connection(registryAuth=logins(stack))
     newer, ids = [], dict[tuple[str, str], str]()
     try:
         for image in wanted:
@@ -106,7 +106,8 @@ def pull(stack: Stack, exported: Mapping[str, Any]) -> list[str]:
     return newer
 
 
-def _logins(stack: Stack) -> list[dict[str, str]]:
+def logins(stack: Stack) -> list[dict[str, str]]:
+    """The stack's login for its registry, as the provider takes it. The password is read, never passed on."""
     images = stack.file.config.get("images")
     login = images.get("login") if isinstance(images, dict) else None
     if not isinstance(login, dict):

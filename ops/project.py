@@ -61,10 +61,11 @@ class WantedHost:
 
 @dataclass(frozen=True)
 class StackFile:
-    """Pulumi.<name>.yaml."""
+    """Pulumi.<name>.yaml. tag: what `berth:images.tag` is taken for, whatever the file says."""
 
     name: str
     root: Path = ROOT
+    tag: str | None = None
 
     @property
     def path(self) -> Path:
@@ -90,11 +91,14 @@ class StackFile:
                 f"{self.path.name}: `config` must be a mapping of settings",
                 fix="indent the settings below `config:`",
             )
-        return {
+        found = {
             key.removeprefix("berth:"): value
             for key, value in config.items()
             if str(key).startswith("berth:")
         }
+        if self.tag is not None and isinstance(images := found.get("images", {}), dict):
+            found["images"] = {**images, "tag": self.tag}
+        return found
 
     @property
     def host(self) -> WantedHost:

@@ -65,6 +65,16 @@ def resources(exported: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
             yield resource
 
 
+def systems(exported: Mapping[str, Any]) -> set[str]:
+    """The systems that own anything in a state, by the labels of what they own."""
+    return {
+        str(label["value"])
+        for resource in resources(exported)
+        for label in (resource.get("inputs") or {}).get("labels") or []
+        if isinstance(label, dict) and label.get("label") == "berth.system"
+    }
+
+
 def containers(exported: Mapping[str, Any]) -> list[Recorded]:
     """The containers in a state, in a stable order."""
     found = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ops import authority, sealed
@@ -16,6 +16,7 @@ from stacks.stack_file import NAMESPACE, unknown_parts
 if TYPE_CHECKING:
     from ops.stack import Stack
     from stacks.secrets import SecretRequest
+    from stacks.settings import StackSettings
 
 
 def schema() -> dict[str, Any]:
@@ -25,8 +26,8 @@ def schema() -> dict[str, Any]:
     return json_schema()
 
 
-def check(file: StackFile, *, secrets: bool = True) -> None:
-    """Raises UserError with everything that is wrong in the stack file; the values of secrets stay sealed.
+def check(file: StackFile, *, secrets: bool = True) -> StackSettings:
+    """The settings. Raises UserError with all that is wrong in the stack file; secrets' values stay sealed.
 
     secrets: also name the missing ones that only the user can set, and certificate files that cannot serve.
     """
@@ -41,17 +42,17 @@ def check(file: StackFile, *, secrets: bool = True) -> None:
     if made := [request.name for request in missing if request not in unset]:
         config["berth:secrets"] = json.dumps(_given(file) | dict.fromkeys(made, SEALED))
     try:
-        load(
+        found: StackSettings | None = load(
             config,
             {"berth:secrets"},
             stack=file.name,
             certificates=secrets,
             plain=plain_names(file.config.get("secrets")),
-        )
+        ).stack
         problems: tuple[Problem, ...] = ()
     except SettingsError as error:
-        problems = error.problems
-    if problems := (*unknown_parts(file.content), *problems):
+        found, problems = None, error.problems
+    if (problems := (*unknown_parts(file.content), *problems)) or found is None:
         commands = " && ".join(
             [f'eval "$(./berth env -s {file.name})"']
             + [f"pulumi config set --secret --path {it.config_path} --stack {file.name}" for it in unset]
@@ -61,12 +62,13 @@ def check(file: StackFile, *, secrets: bool = True) -> None:
             others = {problem.path for problem in problems} - {it.config_path for it in unset}
             fix = f"{fix}; then {commands}" if others else commands
         raise UserError(f"{file.path.name}: {SettingsError(problems)}", fix=fix) from None
+    return found
 
 
 def ensure_secrets(stack: Stack, *, renewed: Sequence[str] = ()) -> None:
     """Makes the secrets that are missing and stores them encrypted, where the stack allows that.
 
-    A deployed stack has used its secrets, and new ones could lock it out of its own data: for it, only those
+    A deployed system has used its secrets, and new ones could lock it out of its own data: for it, only those
     in `renewed` are made. Raises UserError naming the others, before the stack file is touched.
     """
     file, pulumi = stack.file, stack.pulumi
@@ -80,8 +82,9 @@ def ensure_secrets(stack: Stack, *, renewed: Sequence[str] = ()) -> None:
         )
     if not missing:
         return
-    lost = [name for name in names if name not in renewed]
-    if lost and stack.has_resources():
+    deployed = stack.deployed_systems()
+    used = {request.name for request in missing_secrets(file, deployed=deployed)} if deployed else set()
+    if lost := [name for name in names if name in used and name not in renewed]:
         flags = " ".join(f"--new-secret {name}" for name in lost)
         raise UserError(
             f"stack {file.name} is deployed, but {file.path.name} lacks its secret(s) {', '.join(lost)}; "
@@ -121,11 +124,11 @@ def _may_generate(file: StackFile) -> bool:
     return str(file.config.get("generate_secrets")).lower() == "true"
 
 
-def missing_secrets(file: StackFile) -> list[SecretRequest]:
-    """The secrets that the stack needs and its file lacks."""
+def missing_secrets(file: StackFile, *, deployed: Collection[str] = ()) -> list[SecretRequest]:
+    """The secrets that the stack needs and its file lacks; `deployed` as in `stacks.settings`."""
     from stacks import settings
 
-    return settings.missing_secrets(_as_engine_hands_it_over(file))
+    return settings.missing_secrets(_as_engine_hands_it_over(file), deployed=deployed)
 
 
 def _as_engine_hands_it_over(file: StackFile) -> dict[str, str]:

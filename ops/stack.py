@@ -67,17 +67,19 @@ class Stack:
             self.select()
             return self.export()
 
-    def has_resources(self) -> bool:
-        """Whether an earlier `up` recorded anything."""
+    def deployed_systems(self) -> set[str]:
+        """Those that an earlier `up` made anything of."""
         try:
-            exported = self.export()
+            return recorded.systems(self.export())
         except NeverMadeError:
-            return False
-        return any(found.get("type") != recorded.STACK for found in recorded.resources(exported))
+            return set()
 
-    def run(self, *args: str, to: TextIO | None = None) -> str:
-        """Streams a Pulumi command on this stack. A lock left by a run that is dead is cleared once."""
-        return self._unlocked(lambda: self.pulumi.stream(*args, "--stack", self.name, to=to))
+    def run(self, *args: str, verb: str | None = None, to: TextIO | None = None) -> str:
+        """Streams a Pulumi command on this stack, as a part of `verb` if it is not one.
+
+        A lock left by a run that is dead is cleared once.
+        """
+        return self._unlocked(lambda: self.pulumi.stream(*args, "--stack", self.name, verb=verb, to=to))
 
     def _unlocked(self, work: Callable[[], T]) -> T:
         """Does the work; once more when it met the lock of a run that is dead."""
@@ -152,15 +154,16 @@ def open_stack(
     program: bool = True,
     secrets: bool = True,
     new_secrets: Sequence[str] = (),
+    tag: str | None = None,
 ) -> Stack:
     """The stack by name, with the toolchain that works on it.
 
     ready: also make what a run needs: a Docker engine, the base image, the stack's state and its secrets.
     program: the run asks the stack's program, which needs the secrets. secrets: False where the passphrase
     is not needed; the state can be read without it. new_secrets: those that may be made anew although the
-    stack has resources.
+    stack has resources. tag: of the images of our own, instead of the one in its file.
     """
-    file = StackFile(name)
+    file = StackFile(name, tag=tag)
     if ready:
         settings.check(file, secrets=program)
     wanted = file.host

@@ -1,4 +1,4 @@
-"""The verbs of day two: logs, update, backup, restore. Imports are late, as in ops/cli.py."""
+"""The verbs of day two: logs, update, push, backup, restore. Imports are late, as in ops/cli.py."""
 
 from __future__ import annotations
 
@@ -61,6 +61,25 @@ def update(
     exported = apply(opened, "update", yes=yes, to=sys.stdout, flags=flags)
     if prune and not images.prune(opened, exported):
         say("no image of an earlier deployment is to be removed")
+
+
+@app.command()
+def push(
+    stack: StackName = DEV,
+    tag: Annotated[str | None, typer.Option(help="Unset: the id of the commit that is checked out.")] = None,
+) -> None:
+    """Build this project's own images and push them to the stack's registry, under a tag that stays theirs.
+
+    Then `./berth up --tag` deploys them. They are built on this machine, wherever the stack runs.
+    """
+    from ops import release
+    from ops.stack import open_stack
+
+    tag = tag or release.commit()
+    opened = open_stack(stack, ready=False, tag=tag)
+    for pushed in release.push(opened):
+        sys.stdout.write(f"{pushed}\n")
+    say(f"next: ./berth up -s {stack} --tag {tag}")
 
 
 @app.command()

@@ -136,6 +136,7 @@ class Assembly(Component):
         tmpfs: Sequence[Tmpfs] = (Tmpfs(target="/tmp"),),  # noqa: S108  (inside the container)
         hardening: Hardening = Hardening(),  # noqa: B008  (frozen)
         scrape: Scrape | None = None,
+        name_timeout: Duration | None = None,
         stop_grace: Duration = _STOP_GRACE,
         after: Sequence[Dependency] = (),
         handover: Handover | None = None,
@@ -160,6 +161,7 @@ class Assembly(Component):
             binds=tuple(binds),
             hardening=hardening,
             scrape=scrape,
+            name_timeout=name_timeout,
             stop_grace=stop_grace,
         )
         service = Service(

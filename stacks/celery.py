@@ -87,7 +87,14 @@ def compose(system: Assembly, settings: CelerySettings) -> dict[str, object]:
         UpstreamSpec(name="app", port=5000, keepalive=32, drain=settings.nginx.drain, pause=app.pause),
         nginx=nginx,
     )
-    service = partial(system.service, image=image, network=network, config=config, secrets=_SECRETS)
+    service = partial(
+        system.service,
+        image=image,
+        network=network,
+        config=config,
+        secrets=_SECRETS,
+        name_timeout=Duration("1s"),
+    )
     application = service(
         "app",
         5000,

@@ -79,6 +79,7 @@ class CeleryNetwork(OwnNetwork):
 class AppService(ServiceSettings):
     """The Flask application under gunicorn; one replica after the other is replaced."""
 
+    workload: ClassVar[str | None] = "taifish"
     replicas: Annotated[int, Field(ge=1, le=20)] = 3
     cpus: Cpus = Cpus("2")
     memory: Memory = Memory("2GiB")

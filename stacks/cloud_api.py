@@ -206,6 +206,7 @@ def _edit(place: _Place, handover: Handover, *, after: list[Dependency]) -> Depe
             limits=Limits(cpus=backend.cpus, memory=backend.memory),
             rollout=StartFirst(replicas=backend.replicas),
             scrape=Scrape(port=3000),
+            name_timeout=Duration("1s"),
             stop_grace=Duration("30s"),
             after=after,
             handover=handover,

@@ -12,6 +12,7 @@ from components.spec import Spec, default_tag
 from components.stores.sizes import Size
 from components.units import Cpus, Duration, HttpUrl, Like, Memory, ObjectName
 from stacks.edge_settings import PROJECT
+from stacks.image_settings import WantedImage
 from stacks.secrets import CertificateRequest, SecretRequest
 from stacks.store_settings import DatabaseName, MysqlService, RedisService, UserName
 from stacks.system import OwnNetwork, ServiceSettings, Sized
@@ -220,6 +221,11 @@ class CloudApiSettings(WebSystem):
                 "imitates a recording on its server (provider, id, languages, ref_audio_path, prompt_lang)"
             )
         return tts_proxy
+
+    def images(self) -> Iterator[WantedImage]:
+        yield from super().images()
+        if isinstance(self.apis, StandIn):  # it has no choice of its own
+            yield WantedImage("berth:images.tag", "tts-stand-in", None)
 
     def api_keys(self) -> Iterator[SecretRequest]:
         """The keys of the speech APIs in use."""

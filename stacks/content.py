@@ -25,6 +25,19 @@ def content_key(folder: Path, args: Mapping[str, str] | None = None) -> str:
     return digest.hexdigest()[:_LENGTH]
 
 
+def image_tag(
+    role: str,
+    folder: Path,
+    args: Mapping[str, str],
+    *,
+    dockerfile: str = "Dockerfile",
+    target: str | None = None,
+) -> str:
+    """The name of what is built from a folder with these arguments. Raises FileNotFoundError as above."""
+    key = content_key(folder, {**args, "\0dockerfile": dockerfile, "\0target": target or ""})
+    return f"berth/{role}:{key}"
+
+
 def base_image(workloads: Path) -> str:
     """The image under all local images. It is made from `workloads/base` before the engine runs."""
     digest = hashlib.sha256()

@@ -11,7 +11,7 @@ from components.spec import Spec, default_tag
 from components.units import Address, Cpus, Duration, Like, Memory, ObjectName, Port
 from stacks.claims import NetworkClaim, PortClaim, SubnetClaim
 from stacks.gateway_routes import ROUTES, Routes, ServiceUrl, Timeout
-from stacks.image_settings import ImageChoice
+from stacks.image_settings import WantedImage
 from stacks.secrets import SecretRequest
 from stacks.system import OwnNetwork, ServiceSettings, SystemSettings
 
@@ -131,8 +131,8 @@ class Unified(SystemSettings):
     def secrets(self) -> Iterator[SecretRequest]:
         yield ALIYUN_ACCESS_KEY
 
-    def images(self) -> Iterator[tuple[str, ImageChoice | None]]:
-        yield "berth:gateway.gateway.image", self.gateway.image
+    def images(self) -> Iterator[WantedImage]:
+        yield WantedImage("berth:gateway.gateway.image", "api-gateway", self.gateway.image)
         yield from _processor_images(self.processor, self.files)
 
 
@@ -157,8 +157,8 @@ class StandaloneGateway(SystemSettings):
     def secrets(self) -> Iterator[SecretRequest]:
         return iter(())
 
-    def images(self) -> Iterator[tuple[str, ImageChoice | None]]:
-        yield "berth:gateway.gateway.image", self.gateway.image
+    def images(self) -> Iterator[WantedImage]:
+        yield WantedImage("berth:gateway.gateway.image", "api-gateway", self.gateway.image)
 
 
 class StandaloneProcessor(SystemSettings):
@@ -189,7 +189,7 @@ class StandaloneProcessor(SystemSettings):
     def secrets(self) -> Iterator[SecretRequest]:
         yield ALIYUN_ACCESS_KEY
 
-    def images(self) -> Iterator[tuple[str, ImageChoice | None]]:
+    def images(self) -> Iterator[WantedImage]:
         return _processor_images(self.processor, self.files)
 
 
@@ -201,10 +201,10 @@ def _closed_ports(files: FilesHere | FilesElsewhere) -> Iterator[int]:
 
 def _processor_images(
     processor: ProcessorService, files: FilesHere | FilesElsewhere
-) -> Iterator[tuple[str, ImageChoice | None]]:
-    yield "berth:gateway.processor.image", processor.image
+) -> Iterator[WantedImage]:
+    yield WantedImage("berth:gateway.processor.image", "douyin-processor", processor.image)
     if isinstance(files, FilesHere):
-        yield "berth:gateway.files.image", files.image
+        yield WantedImage("berth:gateway.files.image", "file-system-go", files.image)
 
 
 GatewaySettings = Annotated[

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field
@@ -37,11 +38,23 @@ def _pinned(reference: str) -> str:
     return reference
 
 
+Reference = Annotated[
+    str,
+    Like(
+        r"[A-Za-z0-9_./:-]+(@sha256:[0-9a-f]{64})?",
+        "name:tag or name@sha256:<64 digits>, without the mirror, like team/processor:1.2",
+    ),
+    AfterValidator(_pinned),
+]
+OnAnyBase = Literal["api-gateway", "douyin-processor", "taifish"]
+"""Of workloads/, those that ask of their base nothing but Debian's or Ubuntu's python3.11."""
+
+
 class BuildMirrors(Spec):
     """Where builds download from, for networks in which the usual places are slow or closed."""
 
     apt: HttpUrl | None = None
-    """Such as `https://mirror.example.com/debian`."""
+    """Such as `https://mirror.example.com/debian`; on a base of Ubuntu, its sibling `ubuntu` is asked."""
     pip: HttpUrl | None = None
     """Such as `https://mirror.example.com/pypi/simple`."""
     npm: HttpUrl | None = None
@@ -79,20 +92,20 @@ class ImagesSettings(Spec):
     login: RegistryLogin | None = None
     """For a private registry; its password is the secret `registry_password`."""
     build: BuildMirrors = BuildMirrors()
+    bases: dict[OnAnyBase, Reference] = Field(default_factory=dict)
+    """What images of workloads/ are built on instead of our own Debian: `taifish: ubuntu:22.04`. The others
+    take their server, or their Node, from the release of Debian that our own base is."""
+
+    def pulled(self, reference: str) -> str:
+        """A reference with the mirror put before it."""
+        return f"{self.mirror}/{reference}" if self.mirror else reference
 
 
 class FromRegistry(Spec):
     """Pull this image."""
 
     source: Literal["registry"]
-    reference: Annotated[
-        str,
-        Like(
-            r"[A-Za-z0-9_./:-]+(@sha256:[0-9a-f]{64})?",
-            "name:tag or name@sha256:<64 digits>, without the mirror, like team/processor:1.2",
-        ),
-        AfterValidator(_pinned),
-    ]
+    reference: Reference
 
 
 class FromContext(Spec):
@@ -116,3 +129,22 @@ class FromWorkloads(Spec):
 
 
 ImageChoice = Annotated[FromRegistry | FromContext | FromWorkloads, Field(discriminator="source")]
+
+
+@dataclass(frozen=True)
+class WantedImage:
+    """An image that a system runs. path: of the setting that decides; role: its folder below workloads/."""
+
+    path: str
+    role: str
+    choice: ImageChoice | None
+
+    @property
+    def ours(self) -> bool:
+        """Whether it is made from workloads/: on the host, or where a release is pushed."""
+        return self.released or isinstance(self.choice, FromWorkloads)
+
+    @property
+    def released(self) -> bool:
+        """Whether `berth:images.tag` decides, where images are pulled."""
+        return self.choice is None and self.role not in THIRD_PARTY

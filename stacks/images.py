@@ -6,10 +6,9 @@ import os
 from pathlib import Path
 
 from components.containers.image import BuildArg, BuiltImage, ImageSpec, RegistryImage
-from stacks.content import base_image, content_key
+from stacks.content import image_tag
 from stacks.image_settings import THIRD_PARTY, FromContext, FromRegistry, ImageChoice, ImagesSettings
-
-WORKLOADS = Path("workloads")
+from stacks.releases import WORKLOADS, build_args
 
 
 def image_spec(
@@ -42,7 +41,7 @@ def image_spec(
             reference = THIRD_PARTY.get(role) or f"{role}:{images.tag}"
             return RegistryImage(reference=reference, mirror=images.mirror)
         case _:
-            args = {**images.build.args(), "BASE": base_image(project / WORKLOADS)}
+            args = build_args(role, images, project)
             return _built(role, os.fspath(WORKLOADS / role), args, project=project, target=target)
 
 
@@ -55,10 +54,9 @@ def _built(
     dockerfile: str = "Dockerfile",
     target: str | None = None,
 ) -> BuiltImage:
-    key = content_key(project / context, {**args, "\0dockerfile": dockerfile, "\0target": target or ""})
     return BuiltImage(
         kind="build",
-        name=f"berth/{role}:{key}",
+        name=image_tag(role, project / context, args, dockerfile=dockerfile, target=target),
         context=context,
         dockerfile=dockerfile,
         target=target,

@@ -52,12 +52,17 @@ class StackSettings(Spec):
         """The systems in `systems`, each once, with their settings."""
         return {name: getattr(self, name) for name in self.systems}
 
-    def secret_requests(self, dropped: Collection[str] = ()) -> list[SecretRequest]:
-        """The secrets that must be there; no default that stands for a wrong system asks for any."""
+    def secret_requests(
+        self, dropped: Collection[str] = (), *, without: Collection[str] = ()
+    ) -> list[SecretRequest]:
+        """The secrets that must be there; no default that stands for a wrong system asks for any.
+
+        without: systems that are not asked.
+        """
         requests = [
             request
             for name, system in self.chosen().items()
-            if f"{NAMESPACE}{name}" not in dropped
+            if f"{NAMESPACE}{name}" not in dropped and name not in without
             for request in system.secrets()
         ]
         if self.images.login is not None:
@@ -98,10 +103,17 @@ class StackSettings(Spec):
         yield from network_clashes([claim for claim in networks if claim.known(dropped)])
         if self.images.source == "registry" and self.images.tag is None:
             for system in chosen:
-                for path, image in system.images():
-                    if image is None and not any_within([path, f"{NAMESPACE}images.tag"], dropped):
+                for image in system.images():
+                    if image.choice is None and not any_within(
+                        [image.path, f"{NAMESPACE}images.tag"], dropped
+                    ):
                         reason = "required while berth:images has source registry and no tag"
-                        yield Problem(path, reason)
+                        yield Problem(image.path, reason)
+        made = sorted({image.role for system in chosen for image in system.images() if image.ours})
+        for role in sorted({*self.images.bases} - {*made}):
+            if not any_within([f"{NAMESPACE}{name}" for name in self.systems], dropped):
+                reason = f"nothing here is made from workloads/{role}; made are: {', '.join(made) or 'none'}"
+                yield Problem(f"{NAMESPACE}images.bases.{role}", reason)
 
     def certificate_problems(self, dropped: Collection[str] = ()) -> Iterator[Problem]:
         """What is wrong with certificates that are given as files; nothing about what was wrong already."""
@@ -182,15 +194,19 @@ def load(
     return Settings(found, given)
 
 
-def missing_secrets(config: Mapping[str, str]) -> list[SecretRequest]:
-    """The secrets that the stack file still lacks, as far as what is right in it tells."""
+def missing_secrets(config: Mapping[str, str], *, deployed: Collection[str] = ()) -> list[SecretRequest]:
+    """The secrets that the stack file still lacks, as far as what is right in it tells.
+
+    deployed: given, only those that one of these systems asks for.
+    """
     ignored: list[Problem] = []
     raw = _decoded(config, ignored)
     given = raw.pop("secrets", {})
     reading = read(NAMESPACE, raw, _model(raw).model_validate)
     if reading.found is None or not isinstance(given, dict):
         return []
-    return secrets.missing(reading.found.secret_requests(reading.dropped), given)
+    others = set(reading.found.systems) - set(deployed) if deployed else ()
+    return secrets.missing(reading.found.secret_requests(reading.dropped, without=others), given)
 
 
 def json_schema() -> dict[str, Any]:

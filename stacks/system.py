@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from typing import ClassVar
 
 from components.cloud.capacity import LEAST, Capacity
 from components.spec import Spec
 from components.units import Cidr, Cpus, Memory, ObjectName
 from stacks.claims import NetworkClaim, PortClaim, SubnetClaim
-from stacks.image_settings import ImageChoice
+from stacks.image_settings import ImageChoice, WantedImage
 from stacks.problems import Problem
 from stacks.secrets import SecretRequest
 
@@ -22,8 +23,12 @@ class Sized(Spec):
 
 
 class ServiceSettings(Sized):
-    """What the stack file may say of any service with an image of its own."""
+    """What the stack file may say of any service with an image of its own.
 
+    workload: the image's folder below workloads/; None: it is called as the setting is.
+    """
+
+    workload: ClassVar[str | None] = None
     image: ImageChoice | None = None
     """Unset: as `berth:images` says."""
 
@@ -65,8 +70,8 @@ class SystemSettings(Spec, ABC):
         """The secrets that this system needs."""
 
     @abstractmethod
-    def images(self) -> Iterator[tuple[str, ImageChoice | None]]:
-        """The path and the image choice of each service that runs here."""
+    def images(self) -> Iterator[WantedImage]:
+        """The image of each service that runs here."""
 
     def intranet_ports(self) -> Iterator[int]:
         """The closed ports of its services that machines of the same VPC may reach; the others nobody."""

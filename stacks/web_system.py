@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from stacks.claims import NetworkClaim, PortClaim, SubnetClaim
 from stacks.edge_settings import EdgeService
-from stacks.image_settings import THIRD_PARTY, ImageChoice
+from stacks.image_settings import THIRD_PARTY, WantedImage
 from stacks.problems import Problem
 from stacks.secrets import SecretRequest
 from stacks.system import OwnNetwork, ServiceSettings, SystemSettings
@@ -39,11 +39,12 @@ class WebSystem(SystemSettings):
         """The certificate of the door; a subclass adds its own."""
         return self.nginx.certificate_requests(self.system)
 
-    def images(self) -> Iterator[tuple[str, ImageChoice | None]]:
+    def images(self) -> Iterator[WantedImage]:
         for role, service in self:
             # Images of others have names of their own, which no release of ours decides.
             if isinstance(service, ServiceSettings) and (service.image or role not in THIRD_PARTY):
-                yield self._path(f"{role}.image"), service.image
+                folder = service.workload or role.replace("_", "-")
+                yield WantedImage(self._path(f"{role}.image"), folder, service.image)
 
     def _path(self, setting: str) -> str:
         return f"berth:{self.system}.{setting}"

@@ -128,6 +128,10 @@ class ContainerSpec(Spec):
     hardening: Hardening = Hardening()
     logging: Logging = Logging()
     scrape: Scrape | None = None
+    name_timeout: Duration | None = None
+    """How long the search for a name may take, in whole seconds; None: as the image has it, up to 20 s. For
+    what speaks to containers of its network only: the name of one that is gone is asked for outside, and a
+    closed network's name server may never answer."""
     stop_grace: Duration = Duration("10s")
     """Between SIGTERM and SIGKILL."""
 
@@ -227,6 +231,9 @@ def container_args(
         "memory": limits.memory.mebibytes,
         # Equal to memory: no swap. Unset, the engine's own value would differ on every preview.
         "memory_swap": limits.memory.mebibytes,
+        "dns_opts": (
+            ["attempts:1", f"timeout:{spec.name_timeout.whole_seconds}"] if spec.name_timeout else None
+        ),
         "memory_reservation": limits.reserved_memory.mebibytes if limits.reserved_memory else None,
         "shm_size": limits.shared_memory.mebibytes,
         "ulimits": (

@@ -118,6 +118,8 @@ def _service(spec: EdgeSpec, text: str, certificates: Sequence[str]) -> ServiceS
             start_period=Duration("10s"),
         ),
         rollout=StopFirst(publish=spec.publish, address=spec.address),
+        # It looks for every replica each second; one that is gone must not hold up the others.
+        name_timeout=Duration("1s"),
         stop_grace=spec.stop_grace,
     )
 

@@ -89,6 +89,9 @@ class Taifish:
             labels={"test": self.id},
             read_only=True,
             init=True,
+            # A closed network, as with many users: a name server that never answers, and so a broker that is
+            # gone is not found for long. The stacks have `name_timeout` against that; here it lasts 20 s.
+            dns=["192.0.2.1"],
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],
             network=self.id,

@@ -11,7 +11,8 @@ from components.units import Address
 from stacks.claims import PortClaim, closed_ports
 from stacks.image_settings import THIRD_PARTY
 from stacks.problems import SettingsError
-from stacks.settings import load, missing_secrets
+from stacks.releases import releases
+from stacks.settings import load, missing_secrets, with_systems
 from stacks.systems import SYSTEMS
 from tests.unit.composed import default, location, made, nginx
 from tests.unit.systems import PROJECT, containers, keeps_the_rules, kept, labels, plain, published, services
@@ -123,6 +124,20 @@ def test_local_images_are_named_by_their_content(name: str) -> None:
     assert built
     for item in built:
         assert re.fullmatch(r"berth/[a-z-]+:[0-9a-f]{12}", item.inputs["imageName"])
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_what_is_pushed_is_what_is_pulled(name: str) -> None:
+    """`push` runs no program: it knows the images from the settings."""
+    images = {"tag": "1.2.3", "mirror": "registry.example/acme"}
+    for settings in [{}, {"apis": {"kind": "stand-in"}}] if name == "cloud-api" else [{}]:
+        found = made(name, settings, images=images)
+        pulled = {item.inputs["name"] for item in found.values() if item.type.endswith(":RemoteImage")}
+        others = {f"registry.example/acme/{image}" for image in THIRD_PARTY.values()}
+        stack = with_systems({name: SYSTEMS[name].load_settings()}).model_validate(
+            {"systems": [name], "images": images, name: settings}
+        )
+        assert [release.name for release in releases(stack, PROJECT)] == sorted(pulled - others)
 
 
 INTERNAL = (3000, 3005, 5000, 5173, 8000, 8001, 8051, 8093, 3306, 5432, 6379, 22, 2375, 2376)

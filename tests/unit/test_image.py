@@ -82,6 +82,25 @@ def test_build_mirrors_reach_every_build(project: Path) -> None:
     assert BuildArg(name="APT_MIRROR", value="https://mirrors.example/debian") in spec.args
 
 
+def test_a_reference_image_may_stand_on_another_base(project: Path) -> None:
+    (project / "workloads" / "taifish").mkdir()
+    (project / "workloads" / "taifish" / "Dockerfile").write_text("ARG BASE\nFROM ${BASE}\n")
+
+    def based(role: str, **images: object) -> tuple[str, str]:
+        spec = image_spec(
+            role, None, ImagesSettings.model_validate({"source": "local", **images}), project=project
+        )
+        assert isinstance(spec, BuiltImage)
+        return spec.args[0].value, spec.name
+
+    ubuntu = {"taifish": "ubuntu:22.04"}
+    assert based("taifish", bases=ubuntu)[0] == "ubuntu:22.04"
+    assert based("taifish", bases=ubuntu, mirror="hub.example/x")[0] == "hub.example/x/ubuntu:22.04"
+    assert based("app", bases=ubuntu) == based("app")
+    assert based("taifish")[0] == base_image(project / "workloads")
+    assert len({based("taifish")[1], based("taifish", bases=ubuntu)[1]}) == 2
+
+
 def test_the_tag_follows_the_content(project: Path) -> None:
     folder = project / "workloads" / "app"
     seen = [content_key(folder)]

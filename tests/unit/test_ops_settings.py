@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import cast
 
@@ -149,11 +150,11 @@ def test_doctor_tells_one_truth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 class Calls:
     """Stands for a stack; tells which settings were stored."""
 
-    def __init__(self, file: StackFile, *, deployed: bool) -> None:
-        self.file, self.pulumi, self.deployed = file, self, deployed
+    def __init__(self, file: StackFile, *, deployed: Collection[str]) -> None:
+        self.file, self.pulumi, self.deployed = file, self, set(deployed)
         self.stored: list[str] = []
 
-    def has_resources(self) -> bool:
+    def deployed_systems(self) -> set[str]:
         return self.deployed
 
     def select(self) -> None:
@@ -165,8 +166,15 @@ class Calls:
         return ""
 
 
-def ensured(tmp_path: Path, *, deployed: bool, renewed: tuple[str, ...] = (), more: str = "") -> list[str]:
-    text = LACKING + "  berth:generate_secrets: true\n" + more
+def ensured(
+    tmp_path: Path,
+    *,
+    deployed: Collection[str],
+    renewed: tuple[str, ...] = (),
+    more: str = "",
+    systems: str = "[gateway]",
+) -> list[str]:
+    text = LACKING.replace("[gateway]", systems) + "  berth:generate_secrets: true\n" + more
     stack = Calls(stack_file(tmp_path, text), deployed=deployed)
     try:
         settings.ensure_secrets(cast(Stack, stack), renewed=renewed)
@@ -181,16 +189,26 @@ THERE = f"  berth:secrets: {{aliyun_access_key: {GOOD}}}\nencryptionsalt: {SALT}
 
 
 def test_a_first_up_makes_its_secrets(tmp_path: Path) -> None:
-    assert ensured(tmp_path, deployed=False) == MADE
+    assert ensured(tmp_path, deployed=()) == MADE
 
 
 def test_a_deployed_stack_that_lost_a_secret_is_refused_unless_it_is_renewed_by_name(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"is deployed, but .* lacks its secret.s. aliyun_access_key"):
-        ensured(tmp_path, deployed=True)
-    assert ensured(tmp_path, deployed=True, renewed=("aliyun_access_key",)) == MADE
+        ensured(tmp_path, deployed=("gateway",))
+    assert ensured(tmp_path, deployed=("gateway",), renewed=("aliyun_access_key",)) == MADE
+
+
+def test_a_system_that_joins_a_deployed_stack_has_its_first_secrets_made(tmp_path: Path) -> None:
+    assert ensured(tmp_path, deployed=("celery",)) == MADE
+    both = "[gateway, celery]"
+    with pytest.raises(UserError, match=r"is deployed, but .* lacks its secret.s. aliyun_access_key; "):
+        ensured(tmp_path, deployed=("gateway",), systems=both)
+    made = ensured(tmp_path, deployed=("gateway",), systems=both, more=THERE)
+    assert len(made) > 2
+    assert all(path.startswith("berth:secrets.celery_") for path in made[1:])
 
 
 def test_a_secret_that_is_there_is_not_made_again(tmp_path: Path) -> None:
-    assert ensured(tmp_path, deployed=True, more=THERE) == []
+    assert ensured(tmp_path, deployed=("gateway",), more=THERE) == []
     with pytest.raises(UserError, match=r"--new-secret aliyun_access_key: .* has it already"):
-        ensured(tmp_path, deployed=False, renewed=("aliyun_access_key",), more=THERE)
+        ensured(tmp_path, deployed=(), renewed=("aliyun_access_key",), more=THERE)

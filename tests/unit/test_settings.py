@@ -143,6 +143,18 @@ def test_defaults_are_the_unified_gateway_on_this_machine() -> None:
         ({"host": {"kind": "vm"}}, "berth:host.kind: 'vm': allowed: 'local', 'ssh', 'ecs'"),
         ({"images": {"source": "registry"}}, "berth:gateway.gateway.image: required while"),
         ({"images": {"source": "disk"}}, "berth:images.source: 'disk': allowed: 'registry' or 'local'"),
+        (
+            {"images": {"source": "local", "bases": {"file-system-go": "ubuntu:22.04"}}},
+            "berth:images.bases.file-system-go.[key]: 'file-system-go': allowed: 'api-gateway', 'douyin",
+        ),
+        (
+            {"images": {"source": "local", "bases": {"taifish": "ubuntu:22.04"}}},
+            "berth:images.bases.taifish: nothing here is made from workloads/taifish; made are: api-g",
+        ),
+        (
+            {"images": {"source": "local", "bases": {"api-gateway": "ubuntu"}}},
+            "berth:images.bases.api-gateway: 'ubuntu': it is another image every time",
+        ),
         ({"secrets": {}}, "berth:secrets.aliyun_access_key: required"),
         (
             {"gateway": {"gateway": {"port": 3000}}},

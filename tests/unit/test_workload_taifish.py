@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy.exc import OperationalError
+from taifish.announcing import Announcer
 from taifish.health import DEADLINE, Check
 from taifish.ledger import KeyTakenError, Task, digest
 from taifish.settings import FOLDERS, Settings
@@ -131,14 +132,6 @@ def test_an_idempotency_key_stands_for_one_request(app: App) -> None:
     assert send(1, "k") == first
     assert send(2, "k") == (409, None)
     assert send(1, "x" * 201)[0] == 422
-
-
-def test_a_broker_that_is_away_refuses_nothing(app: App) -> None:
-    def away(_id: uuid.UUID) -> None:
-        raise OSError("no broker")
-
-    client = build(replace(app.parts, announce=away)).test_client()
-    assert client.post("/api/exports", json={"rows": [{"a": 1}]}).status_code == 202
 
 
 def test_an_upload_lies_under_its_task_id(app: App) -> None:
@@ -282,3 +275,45 @@ def test_unknown_paths_and_methods_are_json(app: App) -> None:
     assert app.client.get("/api/tasks?limit=0").status_code == 422
     app.tasks.submit("export", {})
     assert json.loads(app.client.get("/api/tasks").data)["tasks"][0]["state"] == "queued"
+
+
+def test_a_task_is_announced_beside_its_request() -> None:
+    sent, go = list[uuid.UUID](), threading.Event()
+    first, failing, last = (uuid.uuid4() for _ in range(3))
+    done = threading.Event()
+
+    def send(id: uuid.UUID) -> None:
+        assert go.wait(10)
+        if id == failing:
+            raise OSError("the broker is away")
+        sent.append(id)
+        if id == last:
+            done.set()
+
+    announce = Announcer(send)
+    for id in (first, failing, last):
+        announce(id)  # returns, though nobody answers yet
+    assert sent == []
+    go.set()
+    assert done.wait(10)
+    assert sent == [first, last]
+
+
+def test_what_too_many_wait_for_is_left_to_the_sweep(capsys: pytest.CaptureFixture[str]) -> None:
+    go, begun = threading.Event(), threading.Event()
+    sent = list[uuid.UUID]()
+    ids = [uuid.uuid4() for _ in range(4)]
+
+    def send(id: uuid.UUID) -> None:
+        begun.set()
+        assert go.wait(10)
+        sent.append(id)
+
+    announce = Announcer(send, waiting=2)
+    announce(ids[0])
+    assert begun.wait(10)
+    for id in ids[1:]:
+        announce(id)
+    (line,) = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (line["event"], line["task"]) == ("announce-trouble", str(ids[3]))
+    go.set()

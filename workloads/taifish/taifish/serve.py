@@ -14,6 +14,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from prometheus_client import multiprocess
 
 from . import broker, database, schema
+from .announcing import Announcer
 from .health import Check
 from .ledger import Ledger
 from .logs import Lines, log
@@ -101,7 +102,7 @@ def assemble(settings: Settings) -> Parts:
     return Parts(
         settings=settings,
         tasks=Ledger(engine, lease=settings.lease, attempts=settings.attempts),
-        announce=lambda id: announce(queue, id),
+        announce=Announcer(lambda id: announce(queue, id)),
         checks=(Check("database", ask_database), Check("broker", redis.ping)),
         draining=_draining.is_set,
     )

@@ -112,11 +112,7 @@ def build(parts: Parts) -> Flask:
     settings = parts.settings
 
     def accept(task: Task) -> Response:
-        try:
-            parts.announce(task.id)
-        except Exception as error:
-            # It is safely stored, and the sweep announces what nobody heard of.
-            log("announce-trouble", severity="warning", task=task.id, error=database.reason(error))
+        parts.announce(task.id)
         metrics.ACCEPTED.labels(task.kind).inc()
         where = f"/api/tasks/{task.id}"
         response = jsonify({"id": str(task.id), "state": task.state, "location": where})
