@@ -209,6 +209,8 @@ def test_the_page_names_its_files_by_their_content(app: App) -> None:
             200,
             "public, max-age=31536000, immutable",
         )
+        kind = {"css": "text/css", "js": "text/javascript"}.get(name.rpartition(".")[2])
+        assert answer.headers["Content-Type"] == (f"{kind}; charset=utf-8" if kind else "image/svg+xml; charset=utf-8")
         assert app.client.get(re.sub(r"\.[0-9a-f]{12}\.", ".000000000000.", name)).status_code == 404
     assert app.client.get("/static/../web.py").status_code == 404
 
