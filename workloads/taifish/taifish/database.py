@@ -12,7 +12,8 @@ from .settings import Settings
 def connect(settings: Settings, *, pool: int = 5, timeout: int = 3) -> sa.Engine:
     """An engine whose connections are tried before use; at most `pool` of them, and twice as many in a rush.
 
-    timeout: seconds for making a connection. The password is read from its file for each connection. TLS is as DATABASE_URL says.
+    timeout: seconds for making a connection. The password is read from its file for each one. TLS is as
+    DATABASE_URL says.
     """
     engine = sa.create_engine(
         settings.database_url.replace("postgresql://", "postgresql+psycopg://", 1),

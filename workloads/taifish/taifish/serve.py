@@ -92,9 +92,9 @@ class Server(BaseApplication):  # type: ignore[misc]
 def assemble(settings: Settings) -> Parts:
     """Connections of one process."""
     engine = database.connect(settings, pool=max(2, settings.threads // 2))
+    patience = settings.health_seconds
     # Of its own: a full pool must not look like a database that is away.
     own = database.connect(settings, pool=1, timeout=math.ceil(patience))
-    patience = settings.health_seconds
     redis, queue = broker.client(settings, timeout=patience), process_queue()
 
     def ask_database() -> None:

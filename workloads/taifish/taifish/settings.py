@@ -37,9 +37,9 @@ class Settings:
     """From SIGTERM to closing the port: connections are told to close and /health says 503."""
     stop_grace: float = 20
     """After that, for running requests."""
-    health_seconds: float = 5
-    """For what /health asks. Far above what a busy host needs, and below the 10 s after which a probe gives up:
-    a slow answer is no failure, and what fails is named by the answer."""
+    health_seconds: float = 4
+    """For what /health asks: a dependency that is slow on a busy host has not failed. Below the time after
+    which probes give up (10 s) and `./berth up` does (5 s), so that the answer still names what has."""
     lease: float = 30
     """Without a sign of life from a task for so long, another worker takes it over."""
     attempts: int = 5
