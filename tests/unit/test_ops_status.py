@@ -176,7 +176,7 @@ def test_replicas_of_a_service_are_told_apart(capsys: pytest.CaptureFixture[str]
     report = Report(name="dev", containers=seen, answers=())
     show(report)
     rows = capsys.readouterr().out.splitlines()
-    (bad,) = [row.split() for row in rows if row.startswith("BAD")]
+    (bad,) = [row.split() for row in rows if row.strip().startswith("BAD")]
     assert bad[1:3] == ["web", "(celery-web-2-0a1b2c3)"]
     assert any("(celery-web-1-0a1b2c3)" in row for row in rows) and not any("beat-1" in row for row in rows)
     told = {part["container"]: part["ok"] for part in document(report)["containers"]}
