@@ -12,8 +12,9 @@ from typing import Final
 
 from components.containers.handover import UpstreamSpec
 from components.edge.directives import Directive, block, line, text_of
-from components.edge.locations import added, location, zone
-from components.edge.sites import HEALTH_PORT, EdgeSpec, Header, Site, Tls
+from components.edge.locations import added, hidden, location, zone
+from components.edge.routes import Proxy
+from components.edge.sites import HEALTH_PORT, HSTS, EdgeSpec, Site, Tls
 from components.units import Duration
 
 RUN: Final = "/tmp/edge"  # noqa: S108  (a path inside the container)
@@ -75,6 +76,9 @@ def _http(spec: EdgeSpec, upstreams: dict[str, UpstreamSpec]) -> Iterator[Direct
         line("gzip_proxied", "any"),
         line("gzip_types", *_COMPRESSED),
         line("proxy_http_version", "1.1"),
+        # For the longest HeaderName.
+        line("proxy_headers_hash_bucket_size", 128),
+        line("proxy_headers_hash_max_size", 1024),
         line("proxy_next_upstream", "error", "timeout"),
         # Another replica is asked soon or not at all: a request that was answered slowly is not asked again.
         line("proxy_next_upstream_timeout", "10s"),
@@ -129,10 +133,9 @@ def _upstream(upstream: UpstreamSpec) -> Directive:
 
 
 def _server(site: Site, upstreams: dict[str, UpstreamSpec]) -> Directive:
-    headers = [*site.headers]
+    headers = {header.name: header.value for header in site.headers}
     if site.tls and site.tls.hsts:
-        age = site.tls.hsts.whole_seconds
-        headers.append(Header(name="Strict-Transport-Security", value=f"max-age={age}"))
+        headers[HSTS] = f"max-age={site.tls.hsts.whole_seconds}"
     flags = [*(["ssl", "http2"] if site.tls else []), *([] if site.hosts else ["default_server"])]
     return block(
         "server",
@@ -141,6 +144,7 @@ def _server(site: Site, upstreams: dict[str, UpstreamSpec]) -> Directive:
             line("server_name", *(site.hosts or ("_",))),
             *_certificate(site.tls),
             *added(headers),
+            *(hidden(headers) if any(isinstance(route.to, Proxy) for route in site.routes) else ()),
             line("client_max_body_size", site.max_body),
             *(location(site, number, route, headers, upstreams) for number, route in enumerate(site.routes)),
         ],

@@ -14,12 +14,13 @@ from components.edge.words import ByteSize, HeaderName, HostName, PlainText
 from components.spec import Spec
 from components.units import AbsolutePath, Address, DnsName, Duration, Port
 
+HSTS: Final = "Strict-Transport-Security"
 HEALTH_PORT: Final = 8099
 """On loopback, inside the edge's container."""
 
 
 class Header(Spec):
-    """A header of every answer."""
+    """A header of every answer, in the place of what a service says under this name."""
 
     name: HeaderName
     value: PlainText
@@ -63,6 +64,15 @@ class Site(Spec):
         twice = sorted({path for path, exact in paths if paths.count((path, exact)) > 1})
         if twice:
             raise ValueError(f"{', '.join(twice)} given twice; allowed: each path once")
+        return self
+
+    @model_validator(mode="after")
+    def _headers_are_unique(self) -> Site:
+        names = [header.name.lower() for header in self.headers]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"headers: {', '.join(twice)} given twice; allowed: each once")
+        if HSTS.lower() in names:
+            raise ValueError(f"headers: {HSTS} is made of tls.hsts; allowed: any other")
         return self
 
 

@@ -173,6 +173,33 @@ def test_a_proxy_says_all_of_its_settings(proxy: Proxy) -> None:
     assert (["proxy_request_buffering", "off"] in found) != proxy.request_buffering
 
 
+def test_the_edge_owns_each_header_that_it_sets() -> None:
+    routes = (
+        Route(path="/", to=Proxy(upstream="backend")),
+        Route(path="/static/", to=Proxy(upstream="backend"), immutable=True),
+    )
+    headers = (Header(name="X-Frame-Options", value="DENY"), Header(name="Cache-Control", value="no-store"))
+    site = Site(name="s", port=80, headers=headers, routes=routes)
+    _, server = blocks(parsed(nginx_conf(EdgeSpec(identity=IDENTITY, sites=(site,)), UPSTREAMS)), "server")
+    set_, hidden = "add_header", "proxy_hide_header"
+    found = [item for item in directives(server) if item[0] in (set_, hidden)]
+    assert found == [
+        [set_, "X-Frame-Options", "DENY", "always"],
+        [set_, "Cache-Control", "no-store", "always"],
+        [hidden, "X-Frame-Options"],
+        [hidden, "Cache-Control"],
+    ]
+    plain, kept = ({tuple(it) for it in directives(item)} for item in blocks([server], "location"))
+    assert not [it for it in plain if it[0] in (set_, hidden)], "inherited as long as it has none of its own"
+    assert {it for it in kept if it[0] in (set_, hidden)} == {
+        (set_, "X-Frame-Options", "DENY", "always"),
+        (set_, "Cache-Control", "public, max-age=31536000, immutable"),
+        (hidden, "X-Frame-Options"),
+        (hidden, "Cache-Control"),
+        (hidden, "Expires"),
+    }
+
+
 def test_a_whole_configuration(snapshot: SnapshotAssertion) -> None:
     assert nginx_conf(WHOLE, UPSTREAMS) == snapshot
 
@@ -211,6 +238,14 @@ def test_gixy_finds_nothing(tmp_path: Path) -> None:
         (lambda: Proxy(upstream="x;y"), "upstream"),
         (lambda: Header(name="X", value="a$b"), r"without \$"),
         (lambda: Header(name="X", value="a\nb"), "one line"),
+        (
+            lambda: _site("s", 80, headers=(Header(name="X-A", value="1"), Header(name="x-a", value="2"))),
+            "x-a given twice",
+        ),
+        (
+            lambda: _site("s", 80, headers=(Header(name="strict-transport-security", value="max-age=1"),)),
+            "tls.hsts",
+        ),
         (lambda: Route(path="/static", to=Static(kind="static", folder="/srv/")), "ends with /"),
         (
             lambda: Route(path="/a/", to=Static(kind="static", folder="/srv/", fallback="i.html")),
