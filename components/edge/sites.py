@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Final
 
 from pydantic import Field, model_validator
@@ -26,11 +27,28 @@ class Header(Spec):
     value: PlainText
 
 
+CSP: Final = "Content-Security-Policy"
 SECURITY: tuple[Header, ...] = (
+    # A page's own files and its own origin alone; no script or style in the page itself, no frame around it.
+    Header(
+        name=CSP,
+        value="default-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'; "
+        "object-src 'none'",
+    ),
     Header(name="X-Content-Type-Options", value="nosniff"),
     Header(name="X-Frame-Options", value="DENY"),
     Header(name="Referrer-Policy", value="strict-origin-when-cross-origin"),
 )
+
+
+def changed(headers: Iterable[Header], changes: Mapping[str, str | None]) -> tuple[Header, ...]:
+    """Headers with others in their place, by name in any case; None takes one away."""
+    kept = {header.name.lower(): header for header in headers}
+    for name, value in changes.items():
+        kept.pop(name.lower(), None)
+        if value is not None:
+            kept[name.lower()] = Header(name=name, value=value)
+    return tuple(kept.values())
 
 
 class Tls(Spec):
@@ -42,8 +60,9 @@ class Tls(Spec):
     """A port where plain HTTP is told to come back with HTTPS; what ACME asks for is answered there."""
     public_port: Port = 443
     """The port that clients know, for that redirect."""
-    hsts: Duration | None = None
-    """How long browsers insist on HTTPS; not for a certificate that only developers trust."""
+    hsts: Duration | None = Duration("8760h")
+    """How long browsers insist on HTTPS; 0s makes them forget it. Never said of `localhost`: they would
+    refuse every other plain server of a developer's machine as well."""
 
 
 class Site(Spec):
@@ -52,7 +71,7 @@ class Site(Spec):
     name: DnsName
     port: Annotated[int, Field(ge=1, le=65535)]
     hosts: tuple[HostName, ...] = ()
-    """Empty: every name that no other site on this port has."""
+    """Names and addresses; who asks for another is refused. Empty: all that no other site there has."""
     tls: Tls | None = None
     routes: Annotated[tuple[Route, ...], Field(min_length=1)]
     headers: tuple[Header, ...] = SECURITY
@@ -99,7 +118,13 @@ class EdgeSpec(Spec):
     def _sites_stand_beside_each_other(self) -> EdgeSpec:
         names = [site.name for site in self.sites]
         listeners = [(site.port, host) for site in self.sites for host in site.hosts or ("",)]
-        redirects = {site.tls.redirect_from for site in self.sites if site.tls and site.tls.redirect_from}
+        redirected = [
+            (site.tls.redirect_from, host)
+            for site in self.sites
+            if site.tls and site.tls.redirect_from
+            for host in site.hosts or ("",)
+        ]
+        redirects = {port for port, _ in redirected}
         ports = {site.port: site.tls is not None for site in self.sites}
         if len(names) != len(set(names)):
             raise ValueError("sites: a name is given twice; allowed: each once")
@@ -109,6 +134,11 @@ class EdgeSpec(Spec):
             if listeners.count((port, host)) > 1:
                 raise ValueError(
                     f"port {port}: {host or 'the site for every name'} is given twice; allowed: once"
+                )
+        for port, host in redirected:
+            if redirected.count((port, host)) > 1:
+                raise ValueError(
+                    f"port {port}: plain HTTP for {host or 'every name'} is redirected twice; allowed: once"
                 )
         for site in self.sites:
             if ports[site.port] != (site.tls is not None):
