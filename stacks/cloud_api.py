@@ -99,6 +99,7 @@ def compose(system: Assembly, settings: CloudApiSettings) -> dict[str, object]:
                 port=8001,
                 routes=(Route(path="/", to=Proxy(upstream="tts-proxy", timeout=speaking, buffering=False)),),
                 headers=(),
+                tells_undelivered=True,
             )
         ],
         # Vite writes styles into the page, and waits for its server in a worker that it makes itself.

@@ -15,7 +15,7 @@ from components.containers.handover import UpstreamSpec
 from components.edge.directives import Directive, block, line, text_of
 from components.edge.locations import added, hidden, location, zone
 from components.edge.routes import Proxy
-from components.edge.sites import HEALTH_PORT, HSTS, EdgeSpec, Site, Tls
+from components.edge.sites import HEALTH_PORT, HSTS, UNDELIVERED, EdgeSpec, Site, Tls
 from components.units import Duration
 
 RUN: Final = "/tmp/edge"  # noqa: S108  (a path inside the container)
@@ -113,6 +113,10 @@ def _http(spec: EdgeSpec, upstreams: dict[str, UpstreamSpec]) -> Iterator[Direct
             # A header without a value is not sent.
             names = [line("hostnames"), line("default", age), line(".localhost", "")]
             yield block("map", "$host", _insisting(site), body=names)
+    if any(site.tells_undelivered for site in spec.sites):
+        # Seconds, or a dash for each replica that no connection came about with.
+        none = line("~^[^0-9]+$", "yes")
+        yield block("map", "$upstream_connect_time", "$edge_undelivered", body=[line("default", ""), none])
     for site in spec.sites:
         yield _server(site, upstreams)
     for port in sorted({site.port for site in spec.sites}):
@@ -150,6 +154,8 @@ def _server(site: Site, upstreams: dict[str, UpstreamSpec]) -> Directive:
     headers = {header.name: header.value for header in site.headers}
     if site.tls and site.tls.hsts:
         headers[HSTS] = _insisting(site)
+    if site.tells_undelivered:
+        headers[UNDELIVERED] = "$edge_undelivered"
     flags = [*(["ssl", "http2"] if site.tls else []), *([] if site.hosts else ["default_server"])]
     return block(
         "server",

@@ -16,6 +16,7 @@ from components.spec import Spec
 from components.units import AbsolutePath, Address, DnsName, Duration, Port
 
 HSTS: Final = "Strict-Transport-Security"
+UNDELIVERED: Final = "Edge-Undelivered"
 HEALTH_PORT: Final = 8099
 """On loopback, inside the edge's container."""
 
@@ -76,6 +77,9 @@ class Site(Spec):
     routes: Annotated[tuple[Route, ...], Field(min_length=1)]
     headers: tuple[Header, ...] = SECURITY
     max_body: ByteSize = "1m"
+    tells_undelivered: bool = False
+    """Errors say `Edge-Undelivered: yes` when no service was reached: then even what is paid for may be asked
+    again. For services that ask services."""
 
     @model_validator(mode="after")
     def _paths_are_unique(self) -> Site:

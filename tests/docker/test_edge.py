@@ -21,7 +21,7 @@ import components.edge
 from components.containers.handover import UpstreamSpec
 from components.edge.config import nginx_conf
 from components.edge.routes import Answer, Proxy, Route
-from components.edge.sites import CSP, HSTS, SECURITY, EdgeSpec, Header, Site, Tls
+from components.edge.sites import CSP, HSTS, SECURITY, UNDELIVERED, EdgeSpec, Header, Site, Tls
 from tests.docker.images import busybox_rootfs
 from tests.docker.workloads import image, until
 from tests.unit.test_edge import pem
@@ -175,6 +175,8 @@ ASKED = Site(
     headers=tuple(Header(name=name, value="from the service") for name in (CSP, "Cache-Control", "X-Other")),
     routes=(Route(path="/", to=Answer(kind="answer", status=200, text="served")),),
 )
+# It closes a connection once it has the request: for a name that it does not know.
+CUT = Site(name="cut", port=8082, hosts=("nobody",), routes=ASKED.routes)
 DOOR = Site(
     name="door",
     port=443,
@@ -185,20 +187,23 @@ DOOR = Site(
     routes=(
         Route(path="/", to=Proxy(upstream="asked")),
         Route(path="/static/", to=Proxy(upstream="asked"), immutable=True),
+        Route(path="/cut", to=Proxy(upstream="cut")),
+        Route(path="/gone", to=Proxy(upstream="gone")),
     ),
+    tells_undelivered=True,
 )
 
 
 @pytest.fixture(scope="module")
 def door(client: docker.DockerClient) -> Iterator[Container]:
     """A site that asks another site of the same nginx."""
-    spec = EdgeSpec(identity=IDENTITY, sites=(DOOR, ASKED))
-    text = nginx_conf(spec, [UpstreamSpec(name="asked", port=8081)])
+    spec = EdgeSpec(identity=IDENTITY, sites=(DOOR, ASKED, CUT))
+    upstreams = {"asked": "127.0.0.1:8081", "cut": "127.0.0.1:8082", "gone": "127.0.0.1:1"}
+    text = nginx_conf(spec, [UpstreamSpec(name=name, port=8081) for name in upstreams])
     files = {
         "nginx.conf": "".join(it for it in text.splitlines(True) if "keepalive_min" not in it),
         "tls/public.pem": fresh(),
-        "upstreams/asked.conf": "server 127.0.0.1:8081;\n",
-    }
+    } | {f"upstreams/{name}.conf": f"server {address};\n" for name, address in upstreams.items()}
     serve = "mkdir -p /tmp/edge && exec nginx -c /conf/nginx.conf -g 'daemon off;'"
     made = client.containers.create(
         image(client, "nginx"),
@@ -244,6 +249,12 @@ def test_each_header_is_said_once_and_by_the_edge(door: Container) -> None:
     assert plain.headers.get_list("Cache-Control") == ["from the service"]
     assert kept.headers.get_list("Cache-Control") == ["public, max-age=31536000, immutable"]
     assert HSTS not in ask(door, "https://", "localhost").headers
+
+
+def test_an_error_tells_whether_a_service_got_the_request(door: Container) -> None:
+    for path, status, said in (("gone", 502, ["yes"]), ("cut", 502, []), ("", 200, [])):
+        answer = ask(door, f"https://{path}", "localhost")
+        assert (answer.status_code, answer.headers.get_list(UNDELIVERED)) == (status, said), path
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "EXAMPLE.com:443", DOOR.hosts[-1]])
