@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import typer
 
-from ops import images, status
+from ops import images, preview, status
 from ops.errors import UserError
 from ops.options import DEV
 
@@ -33,15 +33,15 @@ def apply(
     with stack.alone(verb):
         plan = stack.settle(accepted=accepted)
         wanted = [*plan.flags, *flags]
-        ask = not yes and stack.name != DEV and sys.stdin.isatty()
-        if ask:
-            stack.run("preview", *wanted, to=to)
-            if not typer.confirm(f"Apply these changes to stack {stack.name}?", err=True):
-                raise UserError(
-                    "nothing was changed", fix=f"./berth {verb} -s {stack.name} --yes applies without asking"
-                )
+        changes = preview.changes(stack, wanted, verb=verb, to=to)
+        ask = changes and not yes and stack.name != DEV and sys.stdin.isatty()
+        if ask and not typer.confirm(f"Apply these changes to stack {stack.name}?", err=True):
+            raise UserError(
+                "nothing was changed", fix=f"./berth {verb} -s {stack.name} --yes applies without asking"
+            )
         plan.prepare(stack.engine)
-        stack.run("up", "--yes", *wanted, *(["--skip-preview"] if ask else []), to=to)
+        if changes:
+            stack.run("up", "--yes", "--skip-preview", preview.QUIET, *wanted, verb=verb, to=to)
     exported = stack.export()
     images.remember(stack, exported)
     status.verify(stack, exported)

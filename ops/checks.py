@@ -42,7 +42,7 @@ SLOW = ("tests/docker", "tests/engine")
 # Nothing is shared between fast tests, and many of them wait: more of them run than there are cores.
 TOGETHER = ("-n", "3", "--dist", "worksteal")
 # The others wait for containers most of the time. What is in one file shares its stack and its images.
-BESIDE = ("-n", "2", "--dist", "loadfile")
+BESIDE = ("-n", "3", "--dist", "loadfile", "--durations", "30")
 
 
 def run(arguments: Sequence[str]) -> int:

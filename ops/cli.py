@@ -55,6 +55,7 @@ def preview(
     ] = False,
 ) -> None:
     """Show what `up` would do. Policies run; nothing is changed."""
+    from ops.preview import QUIET
     from ops.stack import open_stack
 
     opened = open_stack(stack)
@@ -62,7 +63,7 @@ def preview(
     if json_:
         sys.stdout.write(opened.pulumi.capture("preview", "--json", *flags, "--stack", stack))
     else:
-        opened.run("preview", *flags)
+        opened.run("preview", QUIET, *flags)
 
 
 @app.command()

@@ -26,6 +26,8 @@ def variables(
     found = {
         "PULUMI_STACK": stack.name,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        # Unset, gRPC tells each program's output how its connections end.
+        "GRPC_VERBOSITY": os.environ.get("GRPC_VERBOSITY", "ERROR"),
         # Any flag has such a variable: policies run in every preview and up, also one typed by hand.
         "PULUMI_OPTION_POLICY_PACK": str(ROOT / "policies"),
         **toolchain.variables(program),

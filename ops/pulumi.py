@@ -42,22 +42,22 @@ class Pulumi:
     environment: Mapping[str, str]
     stack: str
 
-    def stream(self, *args: str, to: TextIO | None = None) -> str:
-        """Runs a command and shows its output as it comes.
+    def stream(self, *args: str, verb: str | None = None, to: TextIO | None = None) -> str:
+        """Runs a command and shows its output as it comes. verb: what the user ran, where that is another.
 
         Returns the last lines; raises UserError when it fails.
         """
-        target = to or sys.stdout
+        target, verb = to or sys.stdout, verb or args[0]
         output, code, interrupted = (self._live if target.isatty() else self._lines)(args, target)
         if interrupted:
             raise UserError(
-                f"`{args[0]}` of stack {self.stack} was interrupted; what was finished is recorded",
-                fix=f"./berth {args[0]} -s {self.stack} goes on from there; ./berth status -s "
+                f"`{verb}` of stack {self.stack} was interrupted; what was finished is recorded",
+                fix=f"./berth {verb} -s {self.stack} goes on from there; ./berth status -s "
                 f"{self.stack} shows where it is",
                 code=130,
             )
         if code:
-            raise explain(output, command=args[0], stack=self.stack, code=code)
+            raise explain(output, command=verb, stack=self.stack, code=code)
         return output
 
     def capture(self, *args: str, text: str | None = None) -> str:

@@ -130,7 +130,7 @@ def choose(stack: Stack) -> None:
     # As text: 1234567 and 12e4567 are commit ids, too.
     path = ("--path", "berth:images.tag", "--type", "string")
     stack.state()
-    stack.pulumi.capture("config", "set", *path, "--stack", file.name, "--", str(file.tag))
+    stack.pulumi.capture("config", "set", *path, "--stack", file.name, str(file.tag))
 
 
 @contextmanager

@@ -74,9 +74,12 @@ class Stack:
         except NeverMadeError:
             return set()
 
-    def run(self, *args: str, to: TextIO | None = None) -> str:
-        """Streams a Pulumi command on this stack. A lock left by a run that is dead is cleared once."""
-        return self._unlocked(lambda: self.pulumi.stream(*args, "--stack", self.name, to=to))
+    def run(self, *args: str, verb: str | None = None, to: TextIO | None = None) -> str:
+        """Streams a Pulumi command on this stack, as a part of `verb` if it is not one.
+
+        A lock left by a run that is dead is cleared once.
+        """
+        return self._unlocked(lambda: self.pulumi.stream(*args, "--stack", self.name, verb=verb, to=to))
 
     def _unlocked(self, work: Callable[[], T]) -> T:
         """Does the work; once more when it met the lock of a run that is dead."""

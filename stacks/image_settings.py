@@ -46,8 +46,8 @@ Reference = Annotated[
     ),
     AfterValidator(_pinned),
 ]
-OnAnyBase = Literal["api-gateway", "douyin-processor", "taifish"]
-"""Of workloads/, those that ask of their base nothing but Debian's or Ubuntu's python3.11."""
+OnAnyBase = Literal["taifish"]
+"""Of workloads/, what asks of its base nothing but a python3.11, and was seen to work on Ubuntu's."""
 
 
 class BuildMirrors(Spec):
@@ -93,8 +93,8 @@ class ImagesSettings(Spec):
     """For a private registry; its password is the secret `registry_password`."""
     build: BuildMirrors = BuildMirrors()
     bases: dict[OnAnyBase, Reference] = Field(default_factory=dict)
-    """What images of workloads/ are built on instead of our own Debian: `taifish: ubuntu:22.04`. The others
-    take their server, or their Node, from the release of Debian that our own base is."""
+    """What an image of workloads/ is built on instead of our own Debian: `taifish: ubuntu:22.04`. The others
+    take their server, their Node or their Go from the release of Debian that our own base is."""
 
     def pulled(self, reference: str) -> str:
         """A reference with the mirror put before it."""

@@ -18,6 +18,7 @@ from typing import Any
 import docker
 import httpx
 import yaml
+from uv import find_uv_bin
 
 from tests.copied import copy_project
 
@@ -40,9 +41,14 @@ class Deployment:
         self.stack = f"t{secrets.token_hex(3)}"
         self.port, self.plain_port = free_port(), free_port()
         copy_project(self.folder)
+        # Its own environment takes seconds with uv; `.ci/run` itself is the one that is set up by pip.
+        tools = tmp / "tools"
+        tools.mkdir()
+        (tools / "uv").symlink_to(find_uv_bin())
         self.environment = {
             key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "BERTH_"))
         } | {
+            "PATH": f"{tools}:{os.environ['PATH']}",
             "XDG_DATA_HOME": str(tmp / "data"),
             "XDG_CONFIG_HOME": str(tmp / "config"),
         }

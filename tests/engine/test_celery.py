@@ -366,8 +366,7 @@ def test_destroyed_and_up_again_beside_the_gateway_with_its_data(taifish: Taifis
         "gateway": {"port": free_port(), "address": "127.0.0.1"},
     }
     taifish.configure({}, gateway=gateway)
-    # The stack is known already: a secret that it lacks might be a lost one, and is made only when asked for.
-    deployment.berth("up", "--new-secret", "aliyun_access_key")
+    deployment.berth("up")
     assert deployment.berth("status").returncode == 0
     port = gateway["gateway"]["port"]
     assert httpx.get(f"http://127.0.0.1:{port}/api/douyin/health", trust_env=False).status_code == 200

@@ -196,8 +196,11 @@ def test_a_container_removed_behind_the_engine_comes_back(
     (victim,) = engine.containers.list(filters=mine)
     victim.remove(force=True)
     assert deployment.berth("status", check=False).returncode != 0
-    deployment.berth("up")
+    assert "Updating (" in deployment.berth("up").stdout
     assert deployment.berth("status").returncode == 0
+    again = deployment.berth("up")
+    assert "Updating (" not in again.stdout, "what changes nothing ends with its preview"
+    assert f"gateway is up and answers: {deployment.url}" in again.stdout
     with deployment.client() as client:
         assert (
             client.post("/api/douyin/process", json={"video_id": "after", "file": "sample.wav"}).status_code

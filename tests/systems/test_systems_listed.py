@@ -19,7 +19,7 @@ def test_node_is_18_and_python_3_11_as_debian_12_has_them() -> None:
         assert "install --no-install-recommends nodejs " in (WORKLOADS / role / "Dockerfile").read_text()
         engines = json.loads((WORKLOADS / role / "package.json").read_text())["engines"]
         assert engines["node"].startswith(">=18")
-    assert "install --no-install-recommends python3 " in (WORKLOADS / "taifish/Dockerfile").read_text()
+    assert "install --no-install-recommends python3.11 " in (WORKLOADS / "taifish/Dockerfile").read_text()
 
 
 # 1 cloud-api

@@ -145,15 +145,15 @@ def test_defaults_are_the_unified_gateway_on_this_machine() -> None:
         ({"images": {"source": "disk"}}, "berth:images.source: 'disk': allowed: 'registry' or 'local'"),
         (
             {"images": {"source": "local", "bases": {"file-system-go": "ubuntu:22.04"}}},
-            "berth:images.bases.file-system-go.[key]: 'file-system-go': allowed: 'api-gateway', 'douyin",
+            "berth:images.bases.file-system-go.[key]: 'file-system-go': allowed: 'taifish'",
         ),
         (
             {"images": {"source": "local", "bases": {"taifish": "ubuntu:22.04"}}},
             "berth:images.bases.taifish: nothing here is made from workloads/taifish; made are: api-g",
         ),
         (
-            {"images": {"source": "local", "bases": {"api-gateway": "ubuntu"}}},
-            "berth:images.bases.api-gateway: 'ubuntu': it is another image every time",
+            {"images": {"source": "local", "bases": {"taifish": "ubuntu"}}},
+            "berth:images.bases.taifish: 'ubuntu': it is another image every time",
         ),
         ({"secrets": {}}, "berth:secrets.aliyun_access_key: required"),
         (
