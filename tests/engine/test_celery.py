@@ -23,6 +23,7 @@ from playwright.sync_api import expect
 from tests.engine.browser import WAIT, page
 from tests.engine.deployment import free_port
 from tests.engine.load import Load, steady_load
+from tests.engine.newer import newer_nginx, nothing_is_sent_again, readers_and_writers
 from tests.engine.taifish import PEOPLE, Taifish, ended, export, until, upload
 
 pytestmark = [pytest.mark.engine, pytest.mark.docker, pytest.mark.timeout(1800)]
@@ -365,7 +366,9 @@ def test_destroyed_and_up_again_beside_the_gateway_with_its_data(taifish: Taifis
         "network": {"name": f"{deployment.stack}-gateway"},
         "gateway": {"port": free_port(), "address": "127.0.0.1"},
     }
-    taifish.configure({}, gateway=gateway)
+    # For the next test: a newer nginx, and no more replicas than it takes to replace one after the other.
+    changes = {"nginx": {"image": newer_nginx(taifish.engine)}, "app": {"replicas": 2}}
+    taifish.configure(changes, gateway=gateway)
     deployment.berth("up")
     assert deployment.berth("status").returncode == 0
     port = gateway["gateway"]["port"]
@@ -374,3 +377,14 @@ def test_destroyed_and_up_again_beside_the_gateway_with_its_data(taifish: Taifis
         assert client.get(f"/api/exports/{exported}/file").content.decode("utf-8-sig") == ROWS_AS_CSV
         assert ended(client, export(client, rows=ROWS))["state"] == "done"
     deployment.berth("preview", "--expect-no-changes")
+
+
+def test_on_a_newer_nginx_nobody_has_to_send_again(taifish: Taifish, exported: str) -> None:
+    before = {container.id for container in taifish.containers("app")}
+    deployment = taifish.deployment
+    taifish.configure({"app": {"health_interval": "2s"}})
+    users = readers_and_writers(deployment, exported)
+    with nothing_is_sent_again(taifish.engine, deployment.stack, deployment.url, users, sockets=0):
+        deployment.berth("up")
+    after = {container.id for container in taifish.containers("app")}
+    assert len(after) == 2 and before.isdisjoint(after)
