@@ -223,10 +223,11 @@ def door(client: docker.DockerClient) -> Iterator[Container]:
 
     try:
         until("the door answers", answer, 20)
+        yield made
     except AssertionError as error:
         raise AssertionError(made.logs().decode()) from error
-    yield made
-    made.remove(force=True, v=True)
+    finally:
+        made.remove(force=True, v=True)
 
 
 def ask(door: Container, url: str, host: str) -> httpx.Response:
