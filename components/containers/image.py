@@ -82,7 +82,8 @@ class Image(Component):
                     name=spec.pulled_name,
                     # Another stack on this host may use it; disk space is the engine's matter.
                     keep_locally=True,
-                    opts=self.child(),
+                    # Else what runs the image is replaced with it, also where another tag is the same image.
+                    opts=self.child(delete_before_replace=False),
                 )
                 self.reference = pulled.image_id
             case BuiltImage():

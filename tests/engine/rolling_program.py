@@ -43,7 +43,7 @@ app = Service(
     ServiceSpec(
         identity=identity("app"),
         alias="app",
-        command=("python3", "/app/echo.py"),
+        command=("python3.11", "/app/echo.py"),
         env=tuple(EnvVar(name=k, value=v) for k, v in want.get("env", {}).items()),
         config=(
             ConfigFiles(

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from stacks.cloud_needs import doors
+from stacks.gateway_settings import Unified
 from stacks.problems import SettingsError
 from tests.unit.composed import container, default, environment, files, location, made, nginx, waits_for
 from tests.unit.systems import PROJECT, kept, labels, services
@@ -227,3 +229,5 @@ def test_the_gateway_has_its_network_and_its_ports() -> None:
         "douyin-processor": "http://127.0.0.1:8093/health",
         "file-system-go": "http://127.0.0.1:8000/health",
     }
+    on_a_cloud_machine = doors([Unified()])
+    assert (on_a_cloud_machine.public, on_a_cloud_machine.intranet) == ((8010,), (8000, 8093))

@@ -49,6 +49,13 @@ def test_each_source_makes_its_own_resource() -> None:
     }
 
 
+def test_another_tag_of_the_same_image_replaces_no_container() -> None:
+    """What depends on an image that goes before the next one comes is replaced with it, whatever it is."""
+    spec = RegistryImage(reference="app:1")
+    (pulled,) = [item for item in register(lambda: Image("app-image", spec)) if item.inputs]
+    assert pulled.options["delete_before_replace"] is False
+
+
 @pytest.mark.parametrize(
     "reference", ["mysql", "mysql:latest", "host:5000/mysql", "my sql:1", "mysql@sha256:12", ""]
 )
