@@ -123,7 +123,7 @@ def replica(spec: PostgresReplicaSpec, of: PostgresSpec, authority: str) -> Reci
     return Recipe(
         **{**server, "files": {**server["files"], **texts}},
         secrets=(*_PASSWORDS, SecretFile(name=CERTIFICATE)),
-        probe=files.probe(of.user, of.database, query=following),
+        probe=files.probe(of.user, of.database, inside=following),
         guard=files.replica_guard(_preamble(spec)),
     )
 

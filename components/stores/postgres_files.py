@@ -94,14 +94,17 @@ def _replication(primary: str) -> str:
     )
 
 
-def probe(user: str, database: str, *, query: str = "SELECT true") -> str:
-    """Logs in over TLS with the password, and asks a question that must be answered with true."""
+def probe(user: str, database: str, *, inside: str = "") -> str:
+    """Logs in over TLS with the password and asks a question; `inside` only a superuser may ask."""
+    more = f'answer=$(psql -qAtX -U {SUPERUSER} -d {SUPERUSER} -c "{inside}") || exit 1\n' + _TRUE
     return f"""\
 PGPASSWORD=$(cat {_SECRETS}/{PASSWORD}) || exit 1
 export PGPASSWORD PGCONNECT_TIMEOUT=3
-answer=$(psql -qAtX '{_login("127.0.0.1", user, database, "verify-ca")}' -c "{query}") || exit 1
-[ "$answer" = t ] || {{ echo "answered $answer"; exit 1; }}
-"""
+answer=$(psql -qAtX '{_login("127.0.0.1", user, database, "verify-ca")}' -c "SELECT true") || exit 1
+{_TRUE}{more if inside else ""}"""
+
+
+_TRUE = '[ "$answer" = t ] || { echo "answered $answer"; exit 1; }\n'
 
 
 def guard(preamble: str, spec: PostgresSpec) -> str:
