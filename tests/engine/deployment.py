@@ -43,8 +43,9 @@ class Deployment:
         copy_project(self.folder)
         # Its own environment takes seconds with uv; `.ci/run` itself is the one that is set up by pip.
         tools = tmp / "tools"
-        tools.mkdir()
-        (tools / "uv").symlink_to(find_uv_bin())
+        tools.mkdir(exist_ok=True)
+        if not (tools / "uv").exists():
+            (tools / "uv").symlink_to(find_uv_bin())
         self.environment = {
             key: value for key, value in os.environ.items() if not key.startswith(("PULUMI_", "BERTH_"))
         } | {
