@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from bench import gateway, preview, rolling, scale, systems
+from bench import gateway, preview, rolling, rolling_systems, scale, systems
 from bench.result import Result, markdown
 
 MEASUREMENTS: Final[dict[str, Callable[[], list[Result]]]] = {
@@ -17,6 +17,7 @@ MEASUREMENTS: Final[dict[str, Callable[[], list[Result]]]] = {
     "memory": scale.memory,
     "scale": scale.preview,
     "rolling": rolling.handover,
+    "rolling-systems": rolling_systems.rolling_systems,
     "edge": rolling.throughput,
     "systems": systems.systems,
 }

@@ -8,7 +8,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from statistics import median
 import docker
 from docker.models.containers import Container
 
+from bench.recreated import recreate
 from bench.result import Result, turns
 from bench.traffic import Traffic, traffic
 from offline.toolchain import offline_toolchain, register_plugins
@@ -42,17 +43,12 @@ def handover() -> list[Result]:
             with traffic(system.url, rate=RATE, requests=REQUESTS) as seen:
                 time.sleep(2)
                 system.up(VERSION="new", subnet=_SUBNET, **wanted)
-            results.append(_lost(f"rolling update, {what}", seen, 0))
+            results.append(lost(f"rolling update, {what}", seen, 0))
         system.up(VERSION="old", subnet=_SUBNET)
-        recreated: list[Container] = []
-        try:
-            with traffic(system.url, rate=RATE, requests=REQUESTS) as seen:
-                time.sleep(2)
-                recreated = [recreate(system.engine, replica) for replica in system.replicas()]
-        finally:
-            for replica in recreated:
-                replica.remove(force=True)
-        results.append(_lost("the same by recreate, 1 replica", seen, None))
+        with ExitStack() as after, traffic(system.url, rate=RATE, requests=REQUESTS) as seen:
+            time.sleep(2)
+            after.callback(recreate(system.engine, system.replicas(), {"Env": ["VERSION=new"]}).remove)
+        results.append(lost("the same by recreate, 1 replica", seen, None))
     return results
 
 
@@ -60,40 +56,14 @@ _SUBNET = "172.29.79.0/24"
 _FIXED = {"replicas": 3, "address": "172.29.79.20"}
 
 
-def _lost(what: str, seen: Traffic, goal: float | None) -> Result:
+def lost(what: str, seen: Traffic, goal: float | None, note: str = "") -> Result:
+    """What failed, of what, and beside it. note: after that."""
     detail = (
-        f"of {seen.asked} requests at {RATE}/s and {seen.messages} WebSocket messages; {len(seen.cut)} "
-        f"WebSockets cut, {seen.closed} told to come back; slowest answer {seen.slowest:.2f} s; "
-        f"{seen.resent} sent again"
+        f"of {seen.asked} requests at {seen.rate:.0f}/s and {seen.messages} WebSocket messages; "
+        f"{len(seen.cut)} WebSockets cut, {seen.closed} told to come back; "
+        f"slowest answer {seen.slowest:.2f} s; {seen.resent} sent again{note}"
     )
     return Result(what, len(seen.failures) + (len(seen.cut) if goal is not None else 0), "lost", goal, detail)
-
-
-def recreate(engine: docker.DockerClient, replica: Container) -> Container:
-    """What `docker compose up` does with a changed service: stop it, remove it, start the new one."""
-    given = engine.api.inspect_container(replica.id)
-    name = given["Name"].lstrip("/")
-    networks = {network: {"Aliases": ["app", name]} for network in given["NetworkSettings"]["Networks"]}
-    config = {**given["Config"], "HostConfig": given["HostConfig"]}
-    config["Env"] = [line if not line.startswith("VERSION=") else "VERSION=new" for line in config["Env"]]
-    (network,) = networks
-    config["HostConfig"]["NetworkMode"] = network
-    # As without a handover: the service itself is told to stop, and the edge learns of it when it is gone.
-    replica.update(restart_policy={"Name": "no"})
-    replica.exec_run(["sh", "-c", "kill -TERM $(grep -l ^python3 /proc/[0-9]*/cmdline | cut -d/ -f3)"])
-    replica.wait(timeout=10)
-    replica.rename(f"{name}-old")
-    made = engine.api.create_container_from_config(
-        config | {"NetworkingConfig": {"EndpointsConfig": networks}}, name
-    )
-    engine.api.start(made["Id"])
-    until = time.monotonic() + 60
-    while engine.api.inspect_container(made["Id"])["State"]["Health"]["Status"] != "healthy":
-        if time.monotonic() > until:
-            raise RuntimeError("the recreated container did not become healthy")
-        time.sleep(0.2)
-    replica.remove(v=False)
-    return engine.containers.get(made["Id"])
 
 
 def throughput(rounds: int = 3) -> list[Result]:

@@ -65,18 +65,21 @@ class SshHost(Spec):
         return self.address.removeprefix("ssh://").rpartition("@")[2].partition(":")[0]
 
 
+Zone = Annotated[
+    str, Like(r"[a-z]{2}-[a-z]+(-[0-9]+)?(-[a-z]|[a-z])", "a zone of the region, like cn-hangzhou-h")
+]
+InstanceType = Annotated[
+    str, Like(r"ecs\.[a-z0-9-]+\.[a-z0-9]+", "a type of at least 2 vCPU and 4 GiB, like ecs.c7.large")
+]
+
+
 class EcsHost(Spec):
     """An Alibaba Cloud ECS instance to be made for this stack; a stack file may hold it already."""
 
     kind: Literal["ecs"]
     region: Annotated[str, Like(r"[a-z]{2}-[a-z]+(-[0-9]+)?", "a region, like cn-hangzhou")]
-    zone: Annotated[
-        str, Like(r"[a-z]{2}-[a-z]+(-[0-9]+)?(-[a-z]|[a-z])", "a zone of the region, like cn-hangzhou-h")
-    ]
-    instance_type: Annotated[
-        str,
-        Like(r"ecs\.[a-z0-9-]+\.[a-z0-9]+", "a type of at least 2 vCPU and 4 GiB, like ecs.c7.large"),
-    ]
+    zone: Zone
+    instance_type: InstanceType
     vpc_cidr: Cidr = Cidr("10.20.0.0/16")
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 
 from ops.errors import UserError
 from ops.progress import say
-from ops.recorded import data_volumes
+from ops.recorded import DataVolume, data_volumes
 from ops.stack import Stack
 
 
@@ -19,7 +20,7 @@ def refuse_unasked(name: str, *, yes: bool, with_data: bool) -> None:
 
 def destroy(stack: Stack, *, yes: bool, with_data: bool) -> None:
     """Destroys the stack's resources. Raises UserError when it is not confirmed."""
-    volumes = [volume.name for volume in data_volumes(stack.export())]
+    volumes = data_volumes(stack.export())
     if with_data:
         _confirm_by_name(stack.name, volumes)
         stack.pulumi.capture("state", "unprotect", "--all", "--yes", "--stack", stack.name)
@@ -30,19 +31,32 @@ def destroy(stack: Stack, *, yes: bool, with_data: bool) -> None:
         _confirm(stack.name, volumes)
     stack.run("destroy", "--yes", "--exclude-protected")
     if volumes:
-        say(f"kept: the data volume(s) {', '.join(volumes)}; the next up uses them again")
-        say(f"  to remove them for good: ./berth destroy -s {stack.name} --with-data")
+        say(f"kept: the data volume(s) {_names(volumes)}; the next up uses them again")
+        if any(volume.folder is None for volume in volumes):
+            say(f"  to remove them for good: ./berth destroy -s {stack.name} --with-data")
+        _tell_folders(stack, volumes)
 
 
-def _confirm(name: str, volumes: Sequence[str]) -> None:
-    keeps = f"; the data in {', '.join(volumes)} stays" if volumes else ""
+def _names(volumes: Sequence[DataVolume]) -> str:
+    return ", ".join(volume.name for volume in volumes)
+
+
+def _confirm(name: str, volumes: Sequence[DataVolume]) -> None:
+    keeps = f"; the data in {_names(volumes)} stays" if volumes else ""
     say(f"This removes every container and network of stack {name}{keeps}.")
     if ask("Go on? [y/N] ").lower() not in ("y", "yes"):
         raise UserError("nothing was changed", fix=f"./berth destroy -s {name} --yes does not ask")
 
 
-def _confirm_by_name(name: str, volumes: Sequence[str]) -> None:
-    say(f"This removes stack {name} AND ITS DATA for good: {', '.join(volumes) or 'it has no data volumes'}.")
+def _confirm_by_name(name: str, volumes: Sequence[DataVolume]) -> None:
+    gone = [volume for volume in volumes if volume.folder is None]
+    folders = [volume.folder for volume in volumes if volume.folder]
+    if gone or not folders:
+        say(f"This removes stack {name} AND ITS DATA for good: {_names(gone) or 'it has no data volumes'}.")
+    else:
+        say(f"This removes stack {name}.")
+    if folders:
+        say(f"The data in folders of the host are yours and stay: {', '.join(folders)}.")
     if ask(f"Type the stack's name ({name}) to go on: ") != name:
         raise UserError(
             "the name was not confirmed; nothing was changed",
@@ -57,7 +71,7 @@ def ask(question: str) -> str:
     return sys.stdin.readline().strip()
 
 
-def _remove(stack: Stack, volumes: Sequence[str]) -> None:
+def _remove(stack: Stack, volumes: Sequence[DataVolume]) -> None:
     """Removes what the state only let go of (retained volumes), and says what is really gone."""
     from docker.errors import APIError, NotFound
 
@@ -65,16 +79,29 @@ def _remove(stack: Stack, volumes: Sequence[str]) -> None:
         return
     client = stack.engine.client()
     try:
-        for name in volumes:
+        for volume in volumes:
             try:
-                client.volumes.get(name).remove()
+                client.volumes.get(volume.name).remove()
             except NotFound:
                 pass
             except APIError as error:
                 raise UserError(
-                    f"volume {name} was not removed: {error.explanation}",
-                    fix=f"stop what uses it, then `docker volume rm {name}`",
+                    f"volume {volume.name} was not removed: {error.explanation}",
+                    fix=f"stop what uses it, then `docker volume rm {volume.name}`",
                 ) from None
-            say(f"removed for good: volume {name}")
+            if volume.folder is None:
+                say(f"removed for good: volume {volume.name}")
     finally:
         client.close()
+    _tell_folders(stack, volumes)
+
+
+def _tell_folders(stack: Stack, volumes: Sequence[DataVolume]) -> None:
+    """A folder was there for its owner, not for the stack: only the owner removes it."""
+    folders = sorted({volume.folder for volume in volumes if volume.folder})
+    if not folders:
+        return
+    host = stack.engine.host if stack.engine else ""
+    where = "" if host.startswith("unix:") or not host else f" of {host}"
+    say(f"kept: the data in the folders{where} {', '.join(folders)}: they are yours, the next up uses them")
+    say(f"  to remove them for good, as root there: rm -rf -- {shlex.join(folders)}")

@@ -42,10 +42,14 @@ class Recorded:
 
 @dataclass(frozen=True, kw_only=True)
 class DataVolume:
-    """A volume that outlives its containers (protected or retained), and how an empty one is made by hand."""
+    """A volume that outlives its containers (protected or retained), and how an empty one is made by hand.
+
+    folder: of the host, where the volume is no more than a name for it.
+    """
 
     name: str
     command: str
+    folder: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,10 +120,13 @@ def data_volumes(exported: Mapping[str, Any]) -> list[DataVolume]:
         words = ["docker", "volume", "create", "--driver", str(outputs.get("driver") or "local")]
         for label in outputs.get("labels") or []:
             words += ["--label", f"{label['label']}={label['value']}"]
-        for key, value in (outputs.get("driverOpts") or {}).items():
+        options = outputs.get("driverOpts") or {}
+        for key, value in options.items():
             words += ["--opt", f"{key}={value}"]
         name = str(resource["id"])
-        found.append(DataVolume(name=name, command=shlex.join([*words, name])))
+        bound = "bind" in str(options.get("o") or "").split(",")
+        folder = str(options["device"]) if bound and options.get("device") else None
+        found.append(DataVolume(name=name, command=shlex.join([*words, name]), folder=folder))
     return sorted(found, key=lambda volume: volume.name)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -111,7 +112,10 @@ def document(report: Report) -> dict[str, Any]:
 
 
 def show(report: Report, *, everything: bool = False) -> None:
-    """The report for a person. everything: also each job that is done, and the containers' names."""
+    """The report for a person. everything: also each job that is done, and all containers' names.
+
+    Replicas of one service are always told apart.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -121,10 +125,13 @@ def show(report: Report, *, everything: bool = False) -> None:
     for column in ("", "service", *names, "state", "health", "uptime", "ports", "image"):
         table.add_column(column, overflow="fold")
     done = [] if everything else [seen for seen in report.containers if seen.state == "done"]
-    for seen in (seen for seen in report.containers if seen not in done):
+    rows = [seen for seen in report.containers if seen not in done]
+    replicas = Counter(seen.service for seen in rows)
+    for seen in rows:
+        named = not everything and replicas[seen.service] > 1
         table.add_row(
             "ok" if seen.ok else "BAD",
-            seen.service,
+            f"{seen.service} ({seen.container})" if named else seen.service,
             *((seen.container,) if everything else ()),
             seen.state,
             seen.health,

@@ -7,11 +7,12 @@ from pathlib import Path
 # The engine runs this directory as a program; its modules import each other as the package `policies`.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from policies import borrowed_mounts, credentials, exposure, isolation, upkeep
+from policies import borrowed_mounts, credentials, exposure, firewall, isolation, upkeep
 from policies.analyzer import serve
 
 RULES = (
     *exposure.RULES,
+    *firewall.RULES,
     *isolation.RULES,
     *borrowed_mounts.RULES,
     *upkeep.RULES,

@@ -260,22 +260,34 @@ class Assembly(Component):
         internal: Sequence[Site] = (),
         address: Address | None = None,
         max_body: str = "1m",
+        headers: Mapping[str, str | None] = MappingProxyType({}),
         after: Sequence[Dependency] = (),
     ) -> Edge:
         """The edge `{system}-edge`: HTTPS with these routes, and a redirect to it from plain HTTP.
 
-        internal: further sites, on ports that are not published.
+        internal: further sites, on ports that are not published. headers: over the edge's own, under those of
+        the settings; None takes one away.
         """
         # Only here: a system without an edge need not load it.
         from components.edge.edge import Edge
-        from components.edge.sites import EdgeSpec, Site
+        from components.edge.sites import SECURITY, EdgeSpec, Site, changed
         from components.edge.sites import Tls as EdgeTls
 
         public = Site(
             name="public",
             port=443,
-            tls=EdgeTls(certificate="public", redirect_from=80, public_port=settings.https_port),
-            routes=tuple(routes),
+            hosts=settings.names(self.host.spec.public_address),
+            tls=EdgeTls(
+                certificate="public",
+                redirect_from=80,
+                public_port=settings.https_port,
+                hsts=settings.hsts,
+            ),
+            routes=tuple(
+                route.model_copy(update={"rate": settings.rate}) if route.rate is None else route
+                for route in routes
+            ),
+            headers=changed(changed(SECURITY, headers), settings.headers),
             max_body=max_body,
         )
         bundle = self.bundle(settings)

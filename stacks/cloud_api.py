@@ -13,7 +13,7 @@ from components.containers.mounts import Bind, Tmpfs, VolumeMount
 from components.containers.network import Network
 from components.containers.service import Dependency, Healthy, Service, StartFirst
 from components.edge.routes import Proxy, Route
-from components.edge.sites import Site
+from components.edge.sites import CSP, Site
 from components.stores.store import AUTHORITY
 from components.units import Duration, Memory
 from stacks.assembly import Assembly
@@ -37,6 +37,10 @@ _KEYS = {
     COSYVOICE_KEY: "COSYVOICE_CLOUD_API_KEY_FILE",
     GPT_SOVITS_KEY: "GPT_SOVITS_CLOUD_API_KEY_FILE",
 }
+_VITE = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; base-uri 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; object-src 'none'"
+)
 _ASIDE = "http://tts-stand-in:8090"
 
 
@@ -95,8 +99,11 @@ def compose(system: Assembly, settings: CloudApiSettings) -> dict[str, object]:
                 port=8001,
                 routes=(Route(path="/", to=Proxy(upstream="tts-proxy", timeout=speaking, buffering=False)),),
                 headers=(),
+                tells_undelivered=True,
             )
         ],
+        # Vite writes styles into the page, and waits for its server in a worker that it makes itself.
+        headers={CSP: _VITE} if hot_reload else {},
         after=after,
     )
     return system.finish(checks=["/", "/health"])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from components.edge.routes import RateLimit
+from components.edge.words import HeaderName, PlainText
 from components.spec import Spec, default_tag
 from components.units import Address, Cpus, Duration, Like, Memory, Port, lasting
 from stacks.certificates import BEGIN, public_of
@@ -18,7 +21,9 @@ from stacks.system import ServiceSettings
 
 PROJECT = Path(__file__).resolve().parent.parent
 
-Host = Annotated[str, Like(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", "a host name, like audio.example.com")]
+_LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_HOST = rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*"
+Host = Annotated[str, Like(_HOST, "a host name, like audio.example.com")]
 
 
 class CertificateOfSecret(Spec):
@@ -66,12 +71,21 @@ class EdgeService(ServiceSettings):
     address: Address = Address("0.0.0.0")  # noqa: S104  (80 and 443 are public ports)
     """The host's address to listen on; 127.0.0.1 keeps it to this machine."""
     hosts: Annotated[tuple[Host, ...], Field(min_length=1)] = ("localhost",)
-    """The names that it answers to; the first one is canonical. A generated certificate has them all."""
+    """The names that it answers to, beside this machine's own: localhost, 127.0.0.1, `address` and the host's
+    public address. Whoever asks for another is refused, over plain HTTP sent to the first one of these. A
+    generated certificate has them all."""
     certificate: Annotated[
         CertificateOfSecret | CertificateFiles, Field(discriminator="kind"), default_tag("kind", "secret")
     ] = CertificateOfSecret()
     drain: Annotated[Duration, lasting("0s", "1h")] = Duration("30s")
     """How long requests and WebSockets of a replica that goes may still take."""
+    hsts: Annotated[Duration, lasting("0s", "17520h")] = Duration("8760h")
+    """How long browsers insist on HTTPS for its names, localhost excepted; 0s makes them forget it."""
+    headers: dict[HeaderName, PlainText | None] = Field(default_factory=dict)
+    """Of every answer, over the safe defaults and over what the services say themselves; null takes one away.
+    `Content-Security-Policy: "default-src 'self' https://fonts.example.com"` lets a page load from there."""
+    rate: RateLimit | None = None
+    """How many requests a second one client address may make; unset: any number."""
     cpus: Cpus = Cpus("1")
     memory: Memory = Memory("128MiB")
 
@@ -89,6 +103,12 @@ class EdgeService(ServiceSettings):
         if host == "localhost":
             host = public_address if self.address == "0.0.0.0" else self.address  # noqa: S104
         return f"https://{host}" if self.https_port == 443 else f"https://{host}:{self.https_port}"
+
+    def names(self, public_address: str) -> tuple[str, ...]:
+        """Every name and address under which clients may ask for it. public_address: of the host machine."""
+        own = ("localhost", "127.0.0.1", str(self.address), public_address.lower())
+        known = [name for name in own if name != "0.0.0.0" and re.fullmatch(_HOST, name)]  # noqa: S104
+        return tuple(dict.fromkeys((*self.hosts, *known)))
 
     def bundle(self, system: str, secrets: Mapping[str, str]) -> str:
         """The certificate as one PEM text: key, certificate, issuers. Raises SettingsError."""

@@ -125,6 +125,9 @@ class Unified(SystemSettings):
     def network_claims(self) -> Iterator[NetworkClaim]:
         return self.network.name_claims("berth:gateway.network")
 
+    def intranet_ports(self) -> Iterator[int]:
+        return _closed_ports(self.files)
+
     def secrets(self) -> Iterator[SecretRequest]:
         yield ALIYUN_ACCESS_KEY
 
@@ -180,11 +183,20 @@ class StandaloneProcessor(SystemSettings):
         if isinstance(self.network, NetworkByName):
             yield NetworkClaim("berth:gateway.network.name", self.network.name, made=False)
 
+    def intranet_ports(self) -> Iterator[int]:
+        return _closed_ports(self.files)
+
     def secrets(self) -> Iterator[SecretRequest]:
         yield ALIYUN_ACCESS_KEY
 
     def images(self) -> Iterator[WantedImage]:
         return _processor_images(self.processor, self.files)
+
+
+def _closed_ports(files: FilesHere | FilesElsewhere) -> Iterator[int]:
+    yield 8093
+    if isinstance(files, FilesHere):
+        yield 8000
 
 
 def _processor_images(

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import ClassVar
 
+from components.cloud.capacity import LEAST, Capacity
 from components.spec import Spec
 from components.units import Cidr, Cpus, Memory, ObjectName
 from stacks.claims import NetworkClaim, PortClaim, SubnetClaim
@@ -71,6 +72,14 @@ class SystemSettings(Spec, ABC):
     @abstractmethod
     def images(self) -> Iterator[WantedImage]:
         """The image of each service that runs here."""
+
+    def intranet_ports(self) -> Iterator[int]:
+        """The closed ports of its services that machines of the same VPC may reach; the others nobody."""
+        yield from ()
+
+    def least(self) -> Capacity:
+        """The smallest cloud machine that carries it."""
+        return LEAST
 
     def certificate_problems(self) -> Iterator[Problem]:
         """What is wrong with certificates that are given as files."""

@@ -11,6 +11,7 @@ import pytest
 SLOW = frozenset(
     """
     policy/test_process policy/test_secrets
+    unit/test_cloud_machine
     unit/test_edge unit/test_gateway_checks unit/test_ops_launcher unit/test_ops_progress unit/test_ops_sealed
     unit/test_ops_settings unit/test_plugin_server unit/test_plugin_values unit/test_settings_systems
     unit/test_store_components unit/test_toolchain unit/test_workload_gateway unit/test_workload_gateway_door

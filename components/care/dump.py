@@ -18,7 +18,7 @@ from components.containers.service import Dependency, Healthy, Service, ServiceS
 from components.containers.volume import Volume
 from components.spec import Spec
 from components.stores.postgres import Postgres
-from components.stores.postgres_files import DATA, PASSWORD
+from components.stores.postgres_owner import DATA, PASSWORD
 from components.stores.postgres_settings import PostgresSpec
 from components.stores.store import AUTHORITY
 from components.units import DnsName

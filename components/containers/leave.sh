@@ -18,17 +18,26 @@ used() { # whether an edge is alive that may still send a request to one of our 
     while read -r key value; do
         case $key in beat) beat=$value ;; serving) serving=$value ;; busy) busy=$value ;; esac
     done <"$state/status"
-    [ $(($(date +%s) - beat)) -le 5 ] || return 1
+    # On a busy host an edge says nothing for seconds while nginx takes a new configuration.
+    [ $(($(date +%s) - beat)) -le 15 ] || return 1
     for address in $(mine); do
         case " $serving $busy " in *" $address "*) return 0 ;; esac
     done
     return 1
 }
 
+tell() { # the edge believes it for some seconds only, so that what a replica left behind heals by itself
+    for address in $(mine); do
+        date +%s >"$state/new.$address" && mv -f "$state/new.$address" "$state/leaving.$address"
+    done
+}
+
 leave() {
     [ -z "$stopping" ] || return
     stopping=yes
-    for address in $(mine); do : >"$state/leaving.$address"; done
+    tell
+    while sleep 2; do tell; done &
+    telling=$!
     waited=0
     while [ "$waited" -lt $((drain * 5)) ] && used && kill -0 "$child" 2>/dev/null; do
         sleep 0.2
@@ -45,5 +54,7 @@ while :; do
     wait "$child"
     code=$?
     # A signal ends `wait` early; the second one tells how the command ended.
-    [ "$stopping" = "$before" ] && exit "$code"
+    [ "$stopping" = "$before" ] && break
 done
+[ -z "$stopping" ] || kill "$telling" 2>/dev/null
+exit "$code"

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
+from ipaddress import IPv4Address
 from typing import Final
 
 from components.containers.handover import UpstreamSpec
 from components.edge.directives import Directive, block, line, text_of
-from components.edge.locations import added, location, zone
-from components.edge.sites import HEALTH_PORT, EdgeSpec, Header, Site, Tls
+from components.edge.locations import added, hidden, location, zone
+from components.edge.routes import Proxy
+from components.edge.sites import HEALTH_PORT, HSTS, UNDELIVERED, EdgeSpec, Site, Tls
 from components.units import Duration
 
 RUN: Final = "/tmp/edge"  # noqa: S108  (a path inside the container)
@@ -64,6 +66,9 @@ def _http(spec: EdgeSpec, upstreams: dict[str, UpstreamSpec]) -> Iterator[Direct
         yield line(f"{folder}_temp_path", f"{RUN}/{folder}")
     yield from (
         line("server_tokens", "off"),
+        # For the longest HostName.
+        line("server_names_hash_bucket_size", 512),
+        line("server_names_hash_max_size", 4096),
         line("sendfile", "on"),
         line("tcp_nopush", "on"),
         line("keepalive_timeout", "65s"),
@@ -75,6 +80,9 @@ def _http(spec: EdgeSpec, upstreams: dict[str, UpstreamSpec]) -> Iterator[Direct
         line("gzip_proxied", "any"),
         line("gzip_types", *_COMPRESSED),
         line("proxy_http_version", "1.1"),
+        # For the longest HeaderName.
+        line("proxy_headers_hash_bucket_size", 128),
+        line("proxy_headers_hash_max_size", 1024),
         line("proxy_next_upstream", "error", "timeout"),
         # Another replica is asked soon or not at all: a request that was answered slowly is not asked again.
         line("proxy_next_upstream_timeout", "10s"),
@@ -100,8 +108,22 @@ def _http(spec: EdgeSpec, upstreams: dict[str, UpstreamSpec]) -> Iterator[Direct
         ],
     )
     for site in spec.sites:
+        if site.tls and site.tls.hsts:
+            age = f"max-age={site.tls.hsts.whole_seconds}"
+            # A header without a value is not sent.
+            names = [line("hostnames"), line("default", age), line(".localhost", "")]
+            yield block("map", "$host", _insisting(site), body=names)
+    if any(site.tells_undelivered for site in spec.sites):
+        # Seconds, or a dash for each replica that no connection came about with.
+        none = line("~^[^0-9]+$", "yes")
+        yield block("map", "$upstream_connect_time", "$edge_undelivered", body=[line("default", ""), none])
+    for site in spec.sites:
         yield _server(site, upstreams)
-    yield from _doors(spec)
+    for port in sorted({site.port for site in spec.sites}):
+        yield from _refused(port, [site for site in spec.sites if site.port == port])
+    plain = {site.tls.redirect_from for site in spec.sites if site.tls}
+    for port in sorted(port for port in plain if port):
+        yield from _redirects(spec, port)
 
 
 def _kept(upstreams: Iterable[UpstreamSpec]) -> Duration:
@@ -129,10 +151,11 @@ def _upstream(upstream: UpstreamSpec) -> Directive:
 
 
 def _server(site: Site, upstreams: dict[str, UpstreamSpec]) -> Directive:
-    headers = [*site.headers]
+    headers = {header.name: header.value for header in site.headers}
     if site.tls and site.tls.hsts:
-        age = site.tls.hsts.whole_seconds
-        headers.append(Header(name="Strict-Transport-Security", value=f"max-age={age}"))
+        headers[HSTS] = _insisting(site)
+    if site.tells_undelivered:
+        headers[UNDELIVERED] = "$edge_undelivered"
     flags = [*(["ssl", "http2"] if site.tls else []), *([] if site.hosts else ["default_server"])]
     return block(
         "server",
@@ -141,6 +164,7 @@ def _server(site: Site, upstreams: dict[str, UpstreamSpec]) -> Directive:
             line("server_name", *(site.hosts or ("_",))),
             *_certificate(site.tls),
             *added(headers),
+            *(hidden(headers) if any(isinstance(route.to, Proxy) for route in site.routes) else ()),
             line("client_max_body_size", site.max_body),
             *(location(site, number, route, headers, upstreams) for number, route in enumerate(site.routes)),
         ],
@@ -153,34 +177,62 @@ def _certificate(tls: Tls | None) -> Iterator[Directive]:
             yield line(directive, f"tls/{tls.certificate}.pem")
 
 
-def _doors(spec: EdgeSpec) -> Iterator[Directive]:
-    """Servers for names that no site has, and for plain HTTP that belongs to HTTPS."""
-    ports = sorted({site.port for site in spec.sites})
-    for port in ports:
-        here = [site for site in spec.sites if site.port == port]
-        if all(site.hosts for site in here):
-            tls = here[0].tls is not None
-            yield block(
-                "server",
-                body=[
-                    line("listen", port, *(["ssl", "http2"] if tls else []), "default_server"),
-                    line("server_name", "_"),
-                    line("ssl_reject_handshake", "on") if tls else None,
-                    # 421: a browser that came over the connection of another name asks again over its own.
-                    block("location", "/", body=[line("return", 421 if tls else 444)]),
-                ],
-            )
-    redirects = {site.tls.redirect_from: site.tls for site in spec.sites if site.tls}
-    for redirected, secure in redirects.items():
-        if redirected is None:
-            continue
-        suffix = "" if secure.public_port == 443 else f":{secure.public_port}"
-        body = [line("listen", redirected, "default_server"), line("server_name", "_")]
-        if spec.acme:
-            challenge = [line("root", spec.acme), line("default_type", "text/plain")]
-            body.append(block("location", "^~", "/.well-known/acme-challenge/", body=challenge))
-        body.append(block("location", "/", body=[line("return", 301, f"https://$host{suffix}$request_uri")]))
-        yield block("server", body=body)
+def _insisting(site: Site) -> str:
+    """The variable with the site's HSTS for the name that was asked for."""
+    return f"$edge_hsts_{site.name.replace('-', '_')}"
+
+
+def _refused(port: int, sites: Sequence[Site]) -> Iterator[Directive]:
+    """What becomes of names that no site on this port has: another's page may have sent a browser here."""
+    if not all(site.hosts for site in sites):
+        return
+    secure = [site for site in sites if site.tls]
+    # Who comes by address names nobody in the handshake, and is known only after it.
+    by_address = next((site.tls for site in secure if any(map(_is_address, site.hosts))), None)
+    yield block(
+        "server",
+        body=[
+            line("listen", port, *(["ssl", "http2"] if secure else []), "default_server"),
+            line("server_name", "_"),
+            *_certificate(by_address),
+            line("ssl_reject_handshake", "on") if secure and not by_address else None,
+            # 421: a browser that came over the connection of another name asks again over its own.
+            block("location", "/", body=[line("return", 421 if secure else 444)]),
+        ],
+    )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        return bool(IPv4Address(host))
+    except ValueError:
+        return False
+
+
+def _redirects(spec: EdgeSpec, port: int) -> Iterator[Directive]:
+    """From plain HTTP to HTTPS, and never to a name that is not ours: the client's word alone names it."""
+    here = [(site, site.tls) for site in spec.sites if site.tls and site.tls.redirect_from == port]
+    for site, tls in here:
+        flags = [] if site.hosts else ["default_server"]
+        yield _redirect(spec, [port, *flags], site.hosts or ("_",), _https("$host", tls))
+    if all(site.hosts for site, _ in here):
+        first = next(
+            ((host, tls) for site, tls in here for host in site.hosts if not host.startswith("*")), None
+        )
+        yield _redirect(spec, [port, "default_server"], ("_",), _https(*first) if first else None)
+
+
+def _https(host: str, tls: Tls) -> str:
+    return f"https://{host}{'' if tls.public_port == 443 else f':{tls.public_port}'}$request_uri"
+
+
+def _redirect(spec: EdgeSpec, listen: Sequence[object], names: Sequence[str], to: str | None) -> Directive:
+    body = [line("listen", *listen), line("server_name", *names)]
+    if spec.acme:
+        challenge = [line("root", spec.acme), line("default_type", "text/plain")]
+        body.append(block("location", "^~", "/.well-known/acme-challenge/", body=challenge))
+    body.append(block("location", "/", body=[line("return", 301, to) if to else line("return", 444)]))
+    return block("server", body=body)
 
 
 def _time(duration: Duration) -> str:

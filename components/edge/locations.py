@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import assert_never
 
 from components.containers.handover import UpstreamSpec
 from components.edge.directives import Directive, block, line
 from components.edge.routes import Answer, Proxy, Redirect, Route, Static
-from components.edge.sites import Header, Site
+from components.edge.sites import Site
 from components.units import Duration
 
 
@@ -23,7 +23,7 @@ def location(
     site: Site,
     number: int,
     route: Route,
-    headers: Sequence[Header],
+    headers: Mapping[str, str],
     upstreams: Mapping[str, UpstreamSpec],
 ) -> Directive:
     """Raises ValueError for an upstream that is not known."""
@@ -47,18 +47,26 @@ def _limits(site: Site, number: int, route: Route) -> Iterator[Directive]:
         yield line("limit_req", f"zone={_zone(site, number)}", *burst)
 
 
-def added(headers: Sequence[Header]) -> Iterator[Directive]:
+def added(headers: Mapping[str, str]) -> Iterator[Directive]:
     """On every answer, errors too."""
-    for header in headers:
-        yield line("add_header", header.name, header.value, "always")
+    for name, value in headers.items():
+        yield line("add_header", name, value, "always")
 
 
-def _headers(route: Route, headers: Sequence[Header]) -> Iterator[Directive]:
-    """A location that adds a header of its own would lose those of the server."""
+def hidden(names: Iterable[str]) -> Iterator[Directive]:
+    """What the edge says itself is not said a second time by what it asks."""
+    for name in names:
+        yield line("proxy_hide_header", name)
+
+
+def _headers(route: Route, headers: Mapping[str, str]) -> Iterator[Directive]:
+    """A location that adds or hides a header of its own would lose those of the server."""
     if route.immutable:
-        yield from added(headers)
-        yield line("expires", "1y")
-        yield line("add_header", "Cache-Control", "public, immutable")
+        others = {name: value for name, value in headers.items() if name.lower() != "cache-control"}
+        yield from added(others)
+        yield line("add_header", "Cache-Control", "public, max-age=31536000, immutable")
+        if isinstance(route.to, Proxy):
+            yield from hidden([*others, "Cache-Control", "Expires"])
 
 
 def _action(site: Site, route: Route, upstreams: Mapping[str, UpstreamSpec]) -> Iterator[Directive]:
@@ -70,7 +78,7 @@ def _action(site: Site, route: Route, upstreams: Mapping[str, UpstreamSpec]) -> 
                 raise ValueError(
                     f"site {site.name}, route {route.path}: no upstream {action.upstream!r}; allowed: {known}"
                 )
-            yield from _proxy(route, action, upstreams[action.upstream])
+            yield from _proxy(action, upstreams[action.upstream])
         case Static(fallback=None):
             yield line("alias", action.folder)
         case Static():
@@ -87,7 +95,7 @@ def _action(site: Site, route: Route, upstreams: Mapping[str, UpstreamSpec]) -> 
             assert_never(action)
 
 
-def _proxy(route: Route, action: Proxy, upstream: UpstreamSpec) -> Iterator[Directive]:
+def _proxy(action: Proxy, upstream: UpstreamSpec) -> Iterator[Directive]:
     yield line("proxy_pass", f"http://{upstream.name}{action.path or ''}")
     yield line("proxy_connect_timeout", _seconds(upstream.connect_timeout))
     yield line("proxy_read_timeout", _seconds(action.timeout))
@@ -107,9 +115,6 @@ def _proxy(route: Route, action: Proxy, upstream: UpstreamSpec) -> Iterator[Dire
         yield line("proxy_buffering", "off")
     if not action.request_buffering:
         yield line("proxy_request_buffering", "off")
-    if route.immutable:
-        yield line("proxy_hide_header", "Cache-Control")
-        yield line("proxy_hide_header", "Expires")
 
 
 def _zone(site: Site, number: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Final
 
 from pydantic import Field, model_validator
@@ -14,22 +15,41 @@ from components.edge.words import ByteSize, HeaderName, HostName, PlainText
 from components.spec import Spec
 from components.units import AbsolutePath, Address, DnsName, Duration, Port
 
+HSTS: Final = "Strict-Transport-Security"
+UNDELIVERED: Final = "Edge-Undelivered"
 HEALTH_PORT: Final = 8099
 """On loopback, inside the edge's container."""
 
 
 class Header(Spec):
-    """A header of every answer."""
+    """A header of every answer, in the place of what a service says under this name."""
 
     name: HeaderName
     value: PlainText
 
 
+CSP: Final = "Content-Security-Policy"
 SECURITY: tuple[Header, ...] = (
+    # A page's own files and its own origin alone; no script or style in the page itself, no frame around it.
+    Header(
+        name=CSP,
+        value="default-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'; "
+        "object-src 'none'",
+    ),
     Header(name="X-Content-Type-Options", value="nosniff"),
     Header(name="X-Frame-Options", value="DENY"),
     Header(name="Referrer-Policy", value="strict-origin-when-cross-origin"),
 )
+
+
+def changed(headers: Iterable[Header], changes: Mapping[str, str | None]) -> tuple[Header, ...]:
+    """Headers with others in their place, by name in any case; None takes one away."""
+    kept = {header.name.lower(): header for header in headers}
+    for name, value in changes.items():
+        kept.pop(name.lower(), None)
+        if value is not None:
+            kept[name.lower()] = Header(name=name, value=value)
+    return tuple(kept.values())
 
 
 class Tls(Spec):
@@ -41,8 +61,9 @@ class Tls(Spec):
     """A port where plain HTTP is told to come back with HTTPS; what ACME asks for is answered there."""
     public_port: Port = 443
     """The port that clients know, for that redirect."""
-    hsts: Duration | None = None
-    """How long browsers insist on HTTPS; not for a certificate that only developers trust."""
+    hsts: Duration | None = Duration("8760h")
+    """How long browsers insist on HTTPS; 0s makes them forget it. Never said of `localhost`: they would
+    refuse every other plain server of a developer's machine as well."""
 
 
 class Site(Spec):
@@ -51,11 +72,14 @@ class Site(Spec):
     name: DnsName
     port: Annotated[int, Field(ge=1, le=65535)]
     hosts: tuple[HostName, ...] = ()
-    """Empty: every name that no other site on this port has."""
+    """Names and addresses; who asks for another is refused. Empty: all that no other site there has."""
     tls: Tls | None = None
     routes: Annotated[tuple[Route, ...], Field(min_length=1)]
     headers: tuple[Header, ...] = SECURITY
     max_body: ByteSize = "1m"
+    tells_undelivered: bool = False
+    """Errors say `Edge-Undelivered: yes` when no service was reached: then even what is paid for may be asked
+    again. For services that ask services."""
 
     @model_validator(mode="after")
     def _paths_are_unique(self) -> Site:
@@ -63,6 +87,15 @@ class Site(Spec):
         twice = sorted({path for path, exact in paths if paths.count((path, exact)) > 1})
         if twice:
             raise ValueError(f"{', '.join(twice)} given twice; allowed: each path once")
+        return self
+
+    @model_validator(mode="after")
+    def _headers_are_unique(self) -> Site:
+        names = [header.name.lower() for header in self.headers]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"headers: {', '.join(twice)} given twice; allowed: each once")
+        if HSTS.lower() in names:
+            raise ValueError(f"headers: {HSTS} is made of tls.hsts; allowed: any other")
         return self
 
 
@@ -89,7 +122,13 @@ class EdgeSpec(Spec):
     def _sites_stand_beside_each_other(self) -> EdgeSpec:
         names = [site.name for site in self.sites]
         listeners = [(site.port, host) for site in self.sites for host in site.hosts or ("",)]
-        redirects = {site.tls.redirect_from for site in self.sites if site.tls and site.tls.redirect_from}
+        redirected = [
+            (site.tls.redirect_from, host)
+            for site in self.sites
+            if site.tls and site.tls.redirect_from
+            for host in site.hosts or ("",)
+        ]
+        redirects = {port for port, _ in redirected}
         ports = {site.port: site.tls is not None for site in self.sites}
         if len(names) != len(set(names)):
             raise ValueError("sites: a name is given twice; allowed: each once")
@@ -99,6 +138,11 @@ class EdgeSpec(Spec):
             if listeners.count((port, host)) > 1:
                 raise ValueError(
                     f"port {port}: {host or 'the site for every name'} is given twice; allowed: once"
+                )
+        for port, host in redirected:
+            if redirected.count((port, host)) > 1:
+                raise ValueError(
+                    f"port {port}: plain HTTP for {host or 'every name'} is redirected twice; allowed: once"
                 )
         for site in self.sites:
             if ports[site.port] != (site.tls is not None):

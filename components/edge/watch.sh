@@ -47,11 +47,19 @@ look_up() { # the addresses of all names, in the background: a name that is gone
     ) &
 }
 
-add() { # NAME PORT: serve the addresses of a name that do not want to leave
+wants() { # ADDRESS: whether it asked to be left out, within the last 15 s (leave.sh repeats it every two)
+    # All replicas may write here: what is no time is no mark.
+    mark=$hand/$upstream/leaving.$1
+    [ -f "$mark" ] && read -r told _ <"$mark" || return 1
+    asked=$(date +%s)
+    [ "$told" -le "$asked" ] && [ "$told" -gt $((asked - 15)) ]
+} 2>/dev/null
+
+add() { # NAME PORT: serve the addresses of a name that do not want to leave, or all where $stays
     added=''
     while read -r address name _; do
         case $name:$address in "$1":*:*) continue ;; "$1":*) ;; *) continue ;; esac
-        [ -e "$hand/$upstream/leaving.$address" ] && continue
+        [ -z "$stays" ] && wants "$address" && continue
         added=yes
         case " $serving " in *" $address "*) continue ;; esac
         serving="$serving $address"
@@ -61,16 +69,29 @@ add() { # NAME PORT: serve the addresses of a name that do not want to leave
     [ -n "$added" ]
 }
 
-plan() { # what the replicas of $upstream come to: $text, $serving, $names and $port
-    text='' serving='' names='' alias='' port=0
+add_listed() {
     for slot in "$etc/upstreams/$upstream"/*; do
         [ -r "$slot" ] || continue
         read -r container alias port <"$slot" || continue
         add "$container" "$port" && names="$names $container"
     done
+    [ -n "$text" ]
+}
+
+add_alias() { [ -n "$alias" ] && add "$alias" "$port"; }
+
+plan() { # what the replicas of $upstream come to: $text, $serving, $names and $port
+    text='' serving='' names='' alias='' port=0 stays=''
+    add_listed && return
+    # Marks alone never empty an upstream: whoever wrote them, these replicas run.
+    stays=yes
+    add_listed && return
     # None that is listed runs: an update was cut off, or the host came up anew. Whoever has the alias serves.
-    [ -n "$text" ] || [ -z "$alias" ] || add "$alias" "$port"
-    [ -n "$text" ] || text='server 127.0.0.1:1 down;
+    stays=''
+    add_alias && return
+    stays=yes
+    add_alias && return
+    stays='' text='server 127.0.0.1:1 down;
 '
 }
 
@@ -171,14 +192,15 @@ follow() { # compare what is with what should be; adopt what nginx accepts
     for upstream in $upstreams; do
         number=$((number + 1))
         plan
-        eval "was=\${planned_$number:-} had=\${serving_$number:-}"
+        eval "was=\${planned_$number:-} had=\${serving_$number:-} stayed=\${stays_$number:-}"
+        [ -z "$stays" ] || [ -n "$stayed" ] || say "all replicas of $upstream want to leave; none is left out:$serving"
         if [ "$text" != "$was" ]; then
             changed=yes
             for address in $had; do
                 case " $serving " in *" $address "*) ;; *) eval "retired_$number=\"\${retired_$number:-} $address:0\"" ;; esac
             done
         fi
-        eval "planned_$number=\$text serving_next_$number=\$serving names_next_$number=\$names port_$number=\$port"
+        eval "planned_$number=\$text stays_$number=\$stays serving_next_$number=\$serving names_next_$number=\$names port_$number=\$port"
     done
     now_sum=$sum
     [ $((ticks % 4)) -ne 0 ] || now_sum=$(sum_of)

@@ -29,6 +29,8 @@ HostName = Annotated[
         description="a host name, or all names below one: *.example.com",
     ),
 ]
-HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$", description="name of a header")]
+HeaderName = Annotated[
+    str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$", max_length=100, description="name of a header")
+]
 PlainText = Annotated[str, AfterValidator(_plain)]
 ByteSize = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,9}[kmg]?$", description="a size, like 512k or 20m")]

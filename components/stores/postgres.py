@@ -12,7 +12,9 @@ from components.containers.image import Image
 from components.containers.job import JobSpec
 from components.containers.network import AnyNetwork
 from components.containers.service import Dependency
+from components.stores import postgres_admit as admit
 from components.stores import postgres_files as files
+from components.stores import postgres_owner as owner
 from components.stores.postgres_settings import PostgresReplicaSpec, PostgresSpec
 from components.stores.replica import StoreReplica
 from components.stores.store import AUTHORITY, CERTIFICATE, CONFIG, Recipe, Store, StoreSpec, Tls, preamble
@@ -26,8 +28,8 @@ _USER = "70:70"
 class Postgres(Store):
     """A primary. Clients: `host={spec.alias} port=5432 sslmode=verify-full`, with the CA of `tls`.
 
-    password: of `spec.user`. It reaches the server only when the database is made; another one later is
-    refused by the guard until the server itself was told.
+    password: of `spec.user`, a plain role that owns the database. It reaches the server only when that is
+    made; another one later is refused, by the guard or at the start, until the server itself was told.
     """
 
     kind = "stores:Postgres"
@@ -45,7 +47,7 @@ class Postgres(Store):
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         self.database, self.password, self.tls = spec, password, tls
-        secrets = {files.PASSWORD: password, CERTIFICATE: tls.certificate}
+        secrets = {owner.PASSWORD: password, CERTIFICATE: tls.certificate}
         super().__init__(
             name,
             spec,
@@ -89,21 +91,19 @@ class PostgresReplica(StoreReplica):
             of=of,
             tls=of.tls,
             access=access_spec(spec, of.database, of.tls.authority),
-            passwords={files.PASSWORD: of.password, files.REPLICATION_PASSWORD: replication_password},
+            passwords={owner.PASSWORD: of.password, files.REPLICATION_PASSWORD: replication_password},
             opts=opts,
         )
 
 
 def primary(spec: PostgresSpec, authority: str) -> Recipe:
     """The recipe of a primary."""
+    server = _server(spec.tuning, authority)
     return Recipe(
-        **_server(spec.tuning, authority),
-        secrets=(
-            SecretFile(name=files.PASSWORD, env="POSTGRES_PASSWORD_FILE"),
-            SecretFile(name=CERTIFICATE),
-        ),
-        env=(EnvVar(name="POSTGRES_USER", value=spec.user), EnvVar(name="POSTGRES_DB", value=spec.database)),
-        init=spec.init,
+        **{**server, "files": {**server["files"], **owner.files(spec), **admit.files(spec)}},
+        secrets=(SecretFile(name=owner.PASSWORD), SecretFile(name=CERTIFICATE)),
+        env=(EnvVar(name="POSTGRES_DB", value=spec.database),),
+        init=owner.init_scripts(spec),
         probe=files.probe(spec.user, spec.database),
         guard=files.guard(_preamble(spec), spec),
     )
@@ -123,14 +123,14 @@ def replica(spec: PostgresReplicaSpec, of: PostgresSpec, authority: str) -> Reci
     return Recipe(
         **{**server, "files": {**server["files"], **texts}},
         secrets=(*_PASSWORDS, SecretFile(name=CERTIFICATE)),
-        probe=files.probe(of.user, of.database, query=following),
+        probe=files.probe(of.user, of.database, inside=following),
         guard=files.replica_guard(_preamble(spec)),
     )
 
 
 def access_spec(spec: StoreSpec, of: PostgresSpec, authority: str) -> JobSpec:
     """The job that lets a replica into the primary."""
-    script = files.allow_replica(of.alias, of.user, of.database, _slot(spec))
+    script = files.allow_replica(of.alias, of.user, _slot(spec))
     texts = {AUTHORITY: authority, "access.sh": script}
     return JobSpec(
         identity=spec.identity,
@@ -145,7 +145,7 @@ def access_spec(spec: StoreSpec, of: PostgresSpec, authority: str) -> JobSpec:
     )
 
 
-_PASSWORDS = (SecretFile(name=files.PASSWORD), SecretFile(name=files.REPLICATION_PASSWORD))
+_PASSWORDS = (SecretFile(name=owner.PASSWORD), SecretFile(name=files.REPLICATION_PASSWORD))
 
 
 def _slot(spec: StoreSpec) -> str:
@@ -153,22 +153,21 @@ def _slot(spec: StoreSpec) -> str:
 
 
 def _preamble(spec: StoreSpec) -> str:
-    return preamble(spec, files.DATA, _USER)
+    return preamble(spec, owner.DATA, _USER)
 
 
 def _server(tuning: PostgresTuning, authority: str) -> dict[str, Any]:
     """What a primary and a replica have in common."""
     return {
         "port": PORT,
-        "data": files.DATA,
+        "data": owner.DATA,
         "user": _USER,
-        "run": files.RUN,
+        "run": owner.RUN,
         "entrypoint": ("sh", f"{CONFIG}/start.sh"),
         "command": ("postgres", "-c", f"config_file={CONFIG}/postgresql.conf"),
         "files": {
             AUTHORITY: authority,
             "postgresql.conf": files.settings(tuning),
             "pg_hba.conf": files.hba(),
-            "start.sh": files.start(),
         },
     }

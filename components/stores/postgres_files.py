@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+from components.stores.postgres_owner import CLASH, DATA, PASSWORD, REPLICATOR, RUN, SUPERUSER
+from components.stores.postgres_owner import SECRETS as _SECRETS
 from components.stores.postgres_settings import PostgresSpec
 from components.stores.store import AUTHORITY, CERTIFICATE, CONFIG
 from components.stores.tuning import PostgresTuning
 from components.units import Duration
 
-RUN = "/var/run/postgresql"
-DATA = "/var/lib/postgresql/data"
-REPLICATOR = "replicator"
-"""The role that replicas log in as; a job makes it when the first replica comes."""
-_SECRETS = "/run/secrets"
-PASSWORD, REPLICATION_PASSWORD = "password", "replication_password"
+REPLICATION_PASSWORD = "replication_password"  # noqa: S105  (a file's name)
 
 
 def settings(tuning: PostgresTuning, *, follows: str | None = None) -> str:
@@ -52,21 +49,13 @@ timezone = 'UTC'
 
 
 def hba() -> str:
-    """pg_hba.conf: a password always, and TLS for all that comes over the network; all else is refused."""
+    """pg_hba.conf: TLS and a password for all who come over the network, which the superuser cannot."""
     return f"""\
+local   all          {SUPERUSER}           peer
 local   all          all                scram-sha-256
+hostssl all          {SUPERUSER}     all   reject
 hostssl all          all          all   scram-sha-256
 hostssl replication  {REPLICATOR}   all   scram-sha-256
-"""
-
-
-def start() -> str:
-    """PostgreSQL takes a private key only from a file that nobody else reads."""
-    return f"""\
-set -eu
-umask 077
-cat {_SECRETS}/{CERTIFICATE} > {RUN}/server.pem
-exec docker-entrypoint.sh "$@"
 """
 
 
@@ -105,14 +94,17 @@ def _replication(primary: str) -> str:
     )
 
 
-def probe(user: str, database: str, *, query: str = "SELECT true") -> str:
-    """Logs in over TLS with the password, and asks a question that must be answered with true."""
+def probe(user: str, database: str, *, inside: str = "") -> str:
+    """Logs in over TLS with the password and asks a question; `inside` only a superuser may ask."""
+    more = f'answer=$(psql -qAtX -U {SUPERUSER} -d {SUPERUSER} -c "{inside}") || exit 1\n' + _TRUE
     return f"""\
 PGPASSWORD=$(cat {_SECRETS}/{PASSWORD}) || exit 1
 export PGPASSWORD PGCONNECT_TIMEOUT=3
-answer=$(psql -qAtX '{_login("127.0.0.1", user, database, "verify-ca")}' -c "{query}") || exit 1
-[ "$answer" = t ] || {{ echo "answered $answer"; exit 1; }}
-"""
+answer=$(psql -qAtX '{_login("127.0.0.1", user, database, "verify-ca")}' -c "SELECT true") || exit 1
+{_TRUE}{more if inside else ""}"""
+
+
+_TRUE = '[ "$answer" = t ] || { echo "answered $answer"; exit 1; }\n'
 
 
 def guard(preamble: str, spec: PostgresSpec) -> str:
@@ -122,9 +114,11 @@ def guard(preamble: str, spec: PostgresSpec) -> str:
 {_version_check()}
 if pg_isready -q -h {spec.alias} -t 3 2>/dev/null; then
     PGPASSWORD=$(cat {_SECRETS}/{PASSWORD}) PGCONNECT_TIMEOUT=5 \\
-        psql -qAtX '{login}' -c 'SELECT 1' >/dev/null 2>/tmp/said \\
+        psql -qAtX '{login}' -c "{CLASH}" >/tmp/clash 2>/tmp/said \\
         || refuse "the running server does not let '{spec.user}' in: $(tail -n 1 /tmp/said)" \\
             "set the password back, or first change it in the server: ALTER ROLE {spec.user} PASSWORD '...'"
+    [ "$(cat /tmp/clash)" = 0 ] || refuse "the data have a role '{SUPERUSER}' that did not make them" \\
+        'the server needs that name for its superuser: ALTER ROLE {SUPERUSER} RENAME TO ...'
 fi
 """
 
@@ -144,22 +138,18 @@ if [ -s "$data/PG_VERSION" ]; then
 fi"""
 
 
-def allow_replica(primary: str, user: str, database: str, slot: str) -> str:
+def allow_replica(primary: str, user: str, slot: str) -> str:
     """A job's script, run as often as anybody likes: the replicas' role, its password, one slot."""
-    login = _login(primary, user, database, "verify-full")
+    login = _login(primary, user, SUPERUSER, "verify-full")
     return f"""\
 set -eu
 PGPASSWORD=$(cat {_SECRETS}/{PASSWORD})
 export PGPASSWORD PGCONNECT_TIMEOUT=10
 psql -qAtX -v ON_ERROR_STOP=1 '{login}' <<'SQL'
 \\set word `cat {_SECRETS}/{REPLICATION_PASSWORD}`
-SELECT 'CREATE ROLE {REPLICATOR} REPLICATION LOGIN'
-    WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{REPLICATOR}') \\gexec
-ALTER ROLE {REPLICATOR} REPLICATION LOGIN PASSWORD :'word';
-SELECT pg_create_physical_replication_slot('{slot}', true)
-    WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '{slot}');
+SELECT public.berth_allow_replica(:'word', '{slot}');
 SQL
-"""  # noqa: S608  (identifiers, checked)
+"""
 
 
 def _login(host: str, user: str, database: str, mode: str) -> str:

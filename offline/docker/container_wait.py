@@ -16,6 +16,7 @@ from offline.docker.resource import Context, ResourceError
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 0.25
 _LOG_SECONDS = 10
+_REFUSED = 78  # EX_CONFIG: what starts says that no further attempt will be better
 
 
 class _DisappearedError(ResourceError):
@@ -43,7 +44,8 @@ def until_healthy(ctx: Context, container: str, inputs: Mapping[str, Any]) -> No
             )
         if health["Status"] == "healthy":
             return True
-        if now["Status"] in ("exited", "dead"):
+        refused = now["Status"] == "restarting" and now["ExitCode"] == _REFUSED
+        if now["Status"] in ("exited", "dead") or refused:
             raise failure(f"ended with exit code {now['ExitCode']} before it was healthy", inspect)
         if health["Status"] == "unhealthy":
             raise failure("became unhealthy", inspect)

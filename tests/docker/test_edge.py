@@ -18,9 +18,10 @@ import pytest
 from docker.models.containers import Container
 
 import components.edge
+from components.containers.handover import UpstreamSpec
 from components.edge.config import nginx_conf
-from components.edge.routes import Answer, Route
-from components.edge.sites import EdgeSpec, Site, Tls
+from components.edge.routes import Answer, Proxy, Route
+from components.edge.sites import CSP, HSTS, SECURITY, UNDELIVERED, EdgeSpec, Header, Site, Tls
 from tests.docker.images import busybox_rootfs
 from tests.docker.workloads import image, until
 from tests.unit.test_edge import pem
@@ -166,6 +167,110 @@ def test_it_stops_gracefully(edge: Edge) -> None:
     edge.container.kill("SIGQUIT")
     assert edge.container.wait(timeout=20)["StatusCode"] == 0
     assert time.monotonic() - began < 10
+
+
+ASKED = Site(
+    name="asked",
+    port=8081,
+    headers=tuple(Header(name=name, value="from the service") for name in (CSP, "Cache-Control", "X-Other")),
+    routes=(Route(path="/", to=Answer(kind="answer", status=200, text="served")),),
+)
+# It closes a connection once it has the request: for a name that it does not know.
+CUT = Site(name="cut", port=8082, hosts=("nobody",), routes=ASKED.routes)
+DOOR = Site(
+    name="door",
+    port=443,
+    # The last one: as long as a name may be.
+    hosts=("localhost", "127.0.0.1", "example.com", f"{'.'.join(['a' * 62] * 4)}.b"),
+    tls=Tls(certificate="public", redirect_from=80),
+    headers=(*SECURITY, Header(name="X-" + "a" * 98, value="long")),
+    routes=(
+        Route(path="/", to=Proxy(upstream="asked")),
+        Route(path="/static/", to=Proxy(upstream="asked"), immutable=True),
+        Route(path="/cut", to=Proxy(upstream="cut")),
+        Route(path="/gone", to=Proxy(upstream="gone")),
+    ),
+    tells_undelivered=True,
+)
+
+
+@pytest.fixture(scope="module")
+def door(client: docker.DockerClient) -> Iterator[Container]:
+    """A site that asks another site of the same nginx."""
+    spec = EdgeSpec(identity=IDENTITY, sites=(DOOR, ASKED, CUT))
+    upstreams = {"asked": "127.0.0.1:8081", "cut": "127.0.0.1:8082", "gone": "127.0.0.1:1"}
+    text = nginx_conf(spec, [UpstreamSpec(name=name, port=8081) for name in upstreams])
+    files = {
+        "nginx.conf": "".join(it for it in text.splitlines(True) if "keepalive_min" not in it),
+        "tls/public.pem": fresh(),
+    } | {f"upstreams/{name}.conf": f"server {address};\n" for name, address in upstreams.items()}
+    serve = "mkdir -p /tmp/edge && exec nginx -c /conf/nginx.conf -g 'daemon off;'"
+    made = client.containers.create(
+        image(client, "nginx"),
+        ["sh", "-c", serve],
+        name=f"edge-test-{secrets.token_hex(3)}",
+        ports={"80/tcp": ("127.0.0.1", None), "443/tcp": ("127.0.0.1", None)},
+    )
+    made.put_archive("/", archive({f"conf/{name}": text for name, text in files.items()}))
+    made.start()
+
+    def answer() -> str | None:
+        made.reload()
+        try:
+            return ask(made, "https://", "localhost").text
+        except (httpx.HTTPError, KeyError, IndexError):
+            return None
+
+    try:
+        until("the door answers", answer, 20)
+        yield made
+    except AssertionError as error:
+        raise AssertionError(made.logs().decode()) from error
+    finally:
+        made.remove(force=True, v=True)
+
+
+def ask(door: Container, url: str, host: str) -> httpx.Response:
+    """Over the address, as a browser does whose name server was told a lie."""
+    scheme, _, path = url.partition("://")
+    port = door.ports["443/tcp" if scheme == "https" else "80/tcp"][0]["HostPort"]
+    certificate = httpx.Client(verify=False, trust_env=False, timeout=10)
+    with certificate as browser:
+        return browser.get(f"{scheme}://127.0.0.1:{port}/{path}", headers={"Host": host})
+
+
+def test_each_header_is_said_once_and_by_the_edge(door: Container) -> None:
+    plain, kept = (ask(door, f"https://{path}", "example.com") for path in ("", "static/x"))
+    for answer in (plain, kept):
+        assert answer.text == "served"
+        for header in DOOR.headers:
+            assert answer.headers.get_list(header.name) == [header.value]
+        assert answer.headers.get_list(HSTS) == ["max-age=31536000"]
+        assert answer.headers.get_list("X-Other") == ["from the service"]
+    assert plain.headers.get_list("Cache-Control") == ["from the service"]
+    assert kept.headers.get_list("Cache-Control") == ["public, max-age=31536000, immutable"]
+    assert HSTS not in ask(door, "https://", "localhost").headers
+
+
+def test_an_error_tells_whether_a_service_got_the_request(door: Container) -> None:
+    for path, status, said in (("gone", 502, ["yes"]), ("cut", 502, []), ("", 200, [])):
+        answer = ask(door, f"https://{path}", "localhost")
+        assert (answer.status_code, answer.headers.get_list(UNDELIVERED)) == (status, said), path
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "EXAMPLE.com:443", DOOR.hosts[-1]])
+def test_a_site_answers_to_its_names(door: Container, host: str) -> None:
+    assert ask(door, "https://", host).status_code == 200
+    plain = ask(door, "http://x?y=z", host)
+    name = host.lower().partition(":")[0]
+    assert (plain.status_code, plain.headers["Location"]) == (301, f"https://{name}/x?y=z")
+
+
+@pytest.mark.parametrize("host", ["evil.example", "example.com.evil.example", "10.0.0.1", "nginx"])
+def test_a_name_that_is_not_ours_is_refused_and_nobody_is_sent_to_it(door: Container, host: str) -> None:
+    answer = ask(door, "https://", host)
+    assert answer.status_code == 421 and "served" not in answer.text
+    assert ask(door, "http://x", host).headers["Location"] == "https://localhost/x"
 
 
 def test_nginx_takes_a_whole_configuration(client: docker.DockerClient) -> None:

@@ -237,6 +237,18 @@ def test_an_end_during_wait_fails_at_once(failing, base) -> None:
     assert "ended with exit code 4" in text and "bye" in text
 
 
+def test_a_refusal_that_is_started_again_and_again_fails_at_once(failing, base) -> None:
+    started = time.monotonic()
+    text = failing(
+        **base | {"command": ["sh", "-c", "echo not with this password; exit 78"], "restart": "always"},
+        healthcheck=ALWAYS | {"interval": "9s", "startPeriod": "60s"},
+        wait=True,
+        waitTimeout=60,
+    )
+    assert time.monotonic() - started < 30
+    assert "ended with exit code 78" in text and "not with this password" in text
+
+
 def test_wait_without_a_health_check_is_refused(failing, base) -> None:
     assert "no health check" in failing(**base, wait=True)
 

@@ -25,6 +25,8 @@ class CloudApi:
     def __init__(self, folder: Path, engine: docker.DockerClient) -> None:
         self.engine = engine
         self.deployment = Deployment(folder, "cloud-api")
+        self.nginx: dict[str, Any] = {"drain": DRAIN}
+        """Its usual settings."""
         self.configure({})
 
     @property
@@ -39,7 +41,7 @@ class CloudApi:
         """What the stack file says; `settings` is laid over the usual ones."""
         usual: dict[str, Any] = {
             "apis": {"kind": "stand-in"},
-            "nginx": {"drain": DRAIN},
+            "nginx": self.nginx,
             "backend": {"replicas": 2},
         }
         for service, values in settings.items():

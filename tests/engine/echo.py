@@ -1,7 +1,8 @@
 """A service for tests, of Python's own library alone: it starts slowly and finishes what is in flight.
 
 GET / and POST / tell version, host and length of the body; /slow takes SECONDS; /ws echoes WebSockets;
-/health fails while it drains, or always with BROKEN=1. Told to stop, it closes WebSockets with 1001.
+/health fails while it drains, or always with BROKEN=1. Told to stop, it closes WebSockets with 1001; with
+ABRUPT=1 it knows nothing of stopping, and drops all at once.
 """
 
 import asyncio
@@ -108,7 +109,8 @@ async def main() -> None:
         task.add_done_callback(connections.discard)
 
     server = await asyncio.start_server(connected, "0.0.0.0", PORT, backlog=512)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
+    if not os.environ.get("ABRUPT"):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopping.set)
     print(f"version {VERSION} listens", flush=True)
     await stopping.wait()
     print("told to stop", flush=True)

@@ -51,6 +51,7 @@ class Taifish:
         self.engine = docker.from_env(timeout=300)
         self.deployment = Deployment(folder, "celery")
         self.root, self.subnet = folder / "host", free_subnet(self.engine)
+        self.beside: dict[str, Mapping[str, Any]] = {}
         self.said = ""
         """What the first `up` said."""
         self.settings: dict[str, Any] = {
@@ -63,10 +64,11 @@ class Taifish:
         self.configure()
 
     def configure(self, changes: Mapping[str, Any] | None = None, **beside: Mapping[str, Any]) -> None:
-        """Changes settings, one level deep. beside: other systems of the stack."""
+        """Changes settings, one level deep. beside: other systems of the stack, from now on."""
+        self.beside.update(beside)
         for name, values in (changes or {}).items():
             self.settings[name] = {**self.settings.get(name, {}), **values}
-        self.deployment.configure(self.settings, **beside)
+        self.deployment.configure(self.settings, **self.beside)
 
     def address(self, number: int) -> str:
         """Of this number in the subnet."""

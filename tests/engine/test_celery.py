@@ -14,12 +14,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from itertools import count
+from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import expect
 
+from tests.engine.browser import WAIT, page
 from tests.engine.deployment import free_port
 from tests.engine.load import Load, steady_load
+from tests.engine.newer import newer_nginx, nothing_is_sent_again, readers_and_writers
 from tests.engine.taifish import PEOPLE, Taifish, ended, export, until, upload
 
 pytestmark = [pytest.mark.engine, pytest.mark.docker, pytest.mark.timeout(1800)]
@@ -95,15 +99,54 @@ def test_plain_http_is_led_to_https(taifish: Taifish) -> None:
     assert answer.headers["Location"] == f"https://localhost:{port}/api/tasks?limit=1"
 
 
+def test_a_name_that_is_not_ours_is_refused(taifish: Taifish, client: httpx.Client) -> None:
+    evil = {"Host": "evil.example"}
+    assert client.get("/api/tasks", headers=evil).status_code == 421
+    plain = f"http://127.0.0.1:{taifish.deployment.plain_port}/x"
+    answer = httpx.get(plain, trust_env=False, headers=evil)
+    assert answer.headers["Location"] == f"https://localhost:{taifish.deployment.port}/x"
+
+
+def test_each_header_is_said_once(client: httpx.Client) -> None:
+    home = client.get("/")
+    (name, *_) = [part.split('"')[0] for part in home.text.split('"/static/')[1:]]
+    for answer in (home, client.get(f"/static/{name}"), client.get("/api/tasks/none")):
+        names = [name.lower() for name, _ in answer.headers.multi_items()]
+        assert [name for name in set(names) if names.count(name) > 1] == []
+        assert {"strict-transport-security", "content-security-policy", "x-content-type-options"} <= set(
+            names
+        )
+
+
+def test_a_person_uploads_a_table_in_a_browser(taifish: Taifish, tmp_path: Path) -> None:
+    problems: list[str] = []
+    authority = str(taifish.deployment.outputs()["authority"])
+    with page(tmp_path / "home", authority=authority) as tab:
+        tab.on("pageerror", lambda error: problems.append(str(error)))
+        # What the content security policy keeps from happening is an error there, too.
+        tab.on("console", lambda line: problems.append(line.text) if line.type == "error" else None)
+        tab.goto(taifish.deployment.url)
+        table = {"name": "seen.csv", "mimeType": "text/csv", "buffer": PEOPLE.encode()}
+        tab.set_input_files("input[name=file]", table)
+        tab.click("form#upload button")
+        expect(tab.locator("#status")).to_contain_text("accepted", timeout=WAIT)
+        row = tab.locator("#tasks tr", has_text="seen.csv: 2 rows").first
+        expect(row).to_be_visible(timeout=WAIT)
+        row.locator("button[data-format=csv]").click()
+        expect(tab.locator("#tasks a", has_text="2 rows, csv").first).to_be_visible(timeout=WAIT)
+        assert tab.evaluate("getComputedStyle(document.querySelector('header')).display") == "flex"
+    assert [it for it in problems if "net::ERR_NETWORK_CHANGED" not in it] == []
+
+
 def test_nobody_elses_authority_will_do(taifish: Taifish) -> None:
     with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
         httpx.get(taifish.deployment.url, trust_env=False, verify=ssl.create_default_context())
 
 
 def test_static_files_are_kept_for_a_year(client: httpx.Client) -> None:
-    page = client.get("/")
-    assert page.status_code == 200 and page.headers["Content-Type"].startswith("text/html")
-    (name, *_) = [part.split('"')[0] for part in page.text.split('"/static/')[1:]]
+    home = client.get("/")
+    assert home.status_code == 200 and home.headers["Content-Type"].startswith("text/html")
+    (name, *_) = [part.split('"')[0] for part in home.text.split('"/static/')[1:]]
     answer = client.get(f"/static/{name}")
     assert answer.status_code == 200
     words = {word.strip() for word in answer.headers["Cache-Control"].split(",")}
@@ -323,7 +366,9 @@ def test_destroyed_and_up_again_beside_the_gateway_with_its_data(taifish: Taifis
         "network": {"name": f"{deployment.stack}-gateway"},
         "gateway": {"port": free_port(), "address": "127.0.0.1"},
     }
-    taifish.configure({}, gateway=gateway)
+    # For the next test: a newer nginx, and no more replicas than it takes to replace one after the other.
+    changes = {"nginx": {"image": newer_nginx(taifish.engine)}, "app": {"replicas": 2}}
+    taifish.configure(changes, gateway=gateway)
     deployment.berth("up")
     assert deployment.berth("status").returncode == 0
     port = gateway["gateway"]["port"]
@@ -332,3 +377,14 @@ def test_destroyed_and_up_again_beside_the_gateway_with_its_data(taifish: Taifis
         assert client.get(f"/api/exports/{exported}/file").content.decode("utf-8-sig") == ROWS_AS_CSV
         assert ended(client, export(client, rows=ROWS))["state"] == "done"
     deployment.berth("preview", "--expect-no-changes")
+
+
+def test_on_a_newer_nginx_nobody_has_to_send_again(taifish: Taifish, exported: str) -> None:
+    before = {container.id for container in taifish.containers("app")}
+    deployment = taifish.deployment
+    taifish.configure({"app": {"health_interval": "2s"}})
+    users = readers_and_writers(deployment, exported)
+    with nothing_is_sent_again(taifish.engine, deployment.stack, deployment.url, users, sockets=0):
+        deployment.berth("up")
+    after = {container.id for container in taifish.containers("app")}
+    assert len(after) == 2 and before.isdisjoint(after)

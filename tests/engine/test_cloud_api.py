@@ -18,6 +18,7 @@ from tests.docker.editor import Person, progress, recording
 from tests.engine.audience import Audience, audience
 from tests.engine.browser import edit_audio, go, page, screenshots
 from tests.engine.cloud_api import CloudApi, another_password
+from tests.engine.newer import editors, newer_nginx, nothing_is_sent_again
 
 pytestmark = [pytest.mark.engine, pytest.mark.docker, pytest.mark.timeout(1800)]
 
@@ -301,10 +302,27 @@ def test_data_outlive_the_stack(
         "networks": [],
         "volumes": [f"cloud-api-{system.stack}-{name}" for name in names],
     }
+    # For the next test.
+    system.nginx["image"] = newer_nginx(engine)
     system.configure({})
     system.deployment.berth("up")
     again = system.again(ann.name)
     assert again.result(result[0]) == result[1]
     assert again.job(result[0])["status"] == "done"
+
+
+def test_on_a_newer_nginx_nobody_has_to_send_again(system: CloudApi, engine: docker.DockerClient) -> None:
+    replaced = ("frontend", "backend", "tts-proxy")
+    before = system.ids(*replaced)
+    users = editors(system.person())
+    system.configure(CHANGED)
+    with nothing_is_sent_again(engine, system.stack, system.url, users, sockets=4) as seen:
+        system.deployment.berth("up")
+    after = system.ids(*replaced)
+    assert len(after) == len(before) == 4 and not after & before
+    assert seen.messages > 0 and seen.closed > 0
+
+
+def test_nothing_is_left(system: CloudApi, engine: docker.DockerClient) -> None:
     system.close()
     assert system.deployment.objects(engine) == {"containers": [], "networks": [], "volumes": []}

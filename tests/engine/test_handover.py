@@ -45,19 +45,22 @@ def test_one_replica_start_first(system: Rolling) -> None:
     system.project.unchanged()
 
 
-def test_a_slow_request_and_a_websocket_outlast_the_update(system: Rolling) -> None:
+def test_a_slow_request_outlasts_the_update_of_a_program_that_drops_everything(system: Rolling) -> None:
+    system.up(VERSION=2, ABRUPT=1, SECONDS=12, subnet=SUBNET, drain="20s")
     answers: list[httpx.Response] = []
 
     def ask() -> None:
-        answers.append(httpx.get(f"{system.url}/slow", timeout=30, trust_env=False))
+        answers.append(httpx.get(f"{system.url}/slow", timeout=40, trust_env=False))
 
     for _ in range(4):
         thread = threading.Thread(target=ask)
         thread.start()
         time.sleep(0.5)
-    system.up(VERSION=3, subnet=SUBNET, drain="10s")
-    until("all slow answers", lambda: len(answers) == 4 or None, 20)
+    with traffic(system.url, rate=50, sockets=0) as seen:
+        system.up(VERSION=3, ABRUPT=1, SECONDS=12, subnet=SUBNET, drain="20s")
+    until("all slow answers", lambda: len(answers) == 4 or None, 40)
     assert [answer.status_code for answer in answers] == [200] * 4
+    nothing_lost(seen, "2", "3")
 
 
 def test_three_replicas_start_first(system: Rolling) -> None:

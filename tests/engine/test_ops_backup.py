@@ -13,7 +13,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from components.stores.postgres_files import DATA
+from components.stores.postgres_owner import DATA
 from tests.engine.kept import KeptBench
 from tests.engine.workbench import wait_for
 

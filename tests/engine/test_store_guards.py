@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,40 @@ def test_another_password_of_postgres_is_refused(bench: StoreBench) -> None:
     bench.secret("password", kept)
     bench.up()
     bench.project.unchanged()
+
+
+def test_another_password_than_that_of_the_data_is_refused_at_once(bench: StoreBench) -> None:
+    """As after `destroy`, with secrets that are new: no server runs that a guard could ask."""
+    bench.want("postgres")
+    bench.up()
+    assert bench.client_run("postgres", f"{psql()} 'CREATE TABLE kept AS SELECT 42 AS a'")[0] == 0
+    kept = bench.wanted["secrets"]["password"]
+    bench.down()
+    bench.secret("password", "it's another: \\")
+    began = time.monotonic()
+    alone = bench.up(check=False)
+    assert alone.code and time.monotonic() - began < 60, "no waiting for the deadline of 3m"
+    name = bench.volume("postgres")
+    assert f"{name}: the data were made with another password of 'owner'" in alone.text
+    touch = f"touch $(docker volume inspect -f '{{{{.Mountpoint}}}}' {name})/take-password"
+    assert "fix: set the password back, or keep the data and give them the new one" in alone.text
+    assert touch in alone.text
+    bench.secret("password", kept)
+    bench.up()
+    ask = f"{psql()} 'SELECT a FROM kept'"
+    assert bench.client_run("postgres", ask) == (0, "42\n")
+    bench.down()
+    bench.secret("password", "it's another: \\")
+    bench.client.containers.run(
+        bench.images["postgres"],
+        entrypoint=["touch", "/mnt/take-password"],
+        user="0",
+        volumes={name: {"bind": "/mnt", "mode": "rw"}},
+        remove=True,
+    )
+    bench.up()
+    assert bench.client_run("postgres", ask) == (0, "42\n")
+    assert bench.client_run("postgres", "test ! -e /mnt/take-password", data=True)[0] == 0
 
 
 def test_another_root_password_of_mysql_is_refused(bench: StoreBench) -> None:

@@ -64,6 +64,39 @@ def test_postgres_serves_over_tls_and_keeps_its_data(bench: StoreBench) -> None:
     hidden(bench, "postgres")
 
 
+def test_the_owner_of_a_postgres_database_is_a_plain_role(bench: StoreBench) -> None:
+    """What an injection into the application's SQL reaches: its own database."""
+    asked = "SET ROLE NONE; CREATE EXTENSION pg_trgm; CREATE TABLE theirs AS SELECT current_user AS who;"
+    bench.want("postgres", init=[{"name": "10-extension.sql", "text": asked}])
+    bench.up()
+    ask = f'{psql()} "%s"'
+    attributes = "rolsuper OR rolcreatedb OR rolcreaterole OR rolreplication OR rolbypassrls"
+    mine = f"SELECT {attributes} FROM pg_roles WHERE rolname = current_user; SELECT pg_get_userbyid(datdba)"
+    mine += " FROM pg_database WHERE datname = current_database(); CREATE TABLE mine (a int)"
+    assert bench.client_run("postgres", ask % mine) == (0, "f\nowner\n")
+    for statement in (
+        "COPY mine FROM PROGRAM 'echo 1'",
+        "COPY mine FROM '/run/secrets/password'",
+        "SELECT pg_read_file('/run/secrets/certificate.pem')",
+        "SET ROLE postgres",
+        "SET SESSION AUTHORIZATION postgres",
+        "CREATE ROLE other SUPERUSER",
+        "ALTER ROLE owner SUPERUSER",
+        "ALTER ROLE postgres PASSWORD 'x'",
+        "CREATE DATABASE other",
+        "SELECT * FROM theirs",
+        "CREATE EXTENSION adminpack",
+    ):
+        code, said = bench.client_run("postgres", ask % statement)
+        assert code and ("permission denied" in said or "must be superuser" in said), (statement, said)
+    code, said = bench.client_run("postgres", (ask % "SELECT 1").replace("user=owner", "user=postgres"))
+    assert code and "pg_hba.conf rejects connection" in said
+    inside = ["psql", "-qAtX", "-U", "postgres", "-d", "things", "-c"]
+    shown = "SELECT current_user, who, (SELECT rolpassword IS NULL FROM pg_authid WHERE oid = 10) FROM theirs"
+    assert bench.container("postgres").exec_run([*inside, shown]).output == b"postgres|postgres|t\n"
+    hidden(bench, "postgres")
+
+
 def hidden(bench: StoreBench, role: str) -> None:
     """No secret shows where people look."""
     server = bench.container(role)

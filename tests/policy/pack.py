@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from google.protobuf import json_format, struct_pb2
 
-from policies import borrowed_mounts, credentials, exposure, isolation, upkeep
+from policies import borrowed_mounts, credentials, exposure, firewall, isolation, upkeep
 from policies.analyzer import Analyzer, messages
 from policies.rule import CONTAINER
 
 RULES = (
     *exposure.RULES,
+    *firewall.RULES,
     *isolation.RULES,
     *borrowed_mounts.RULES,
     *upkeep.RULES,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from policies.rule import CONTAINER, IMAGE, REMOTE_IMAGE, SERVICE, VOLUME
+from policies.rule import CONTAINER, IMAGE, REMOTE_IMAGE, SECURITY_GROUP_RULE, SERVICE, VOLUME
 from tests.policy.pack import RULES, UNKNOWN, ask, container, secret, service
 
 
@@ -18,6 +18,12 @@ def test_other_resources_are_none_of_its_business() -> None:
 
 def port(external: object, ip: object = None, internal: int = 80) -> dict[str, object]:
     given = {"internal": internal, "external": external, "ip": ip}
+    return {key: value for key, value in given.items() if value is not None}
+
+
+def opening(ports: object, source: object = "0.0.0.0/0", **changes: object) -> dict[str, object]:
+    """A rule of a security group that accepts TCP."""
+    given = {"type": "ingress", "ipProtocol": "tcp", "portRange": ports, "cidrIp": source, **changes}
     return {key: value for key, value in given.items() if value is not None}
 
 
@@ -58,6 +64,27 @@ VIOLATIONS = [
         {**service(), "endpointSpec": {"ports": [{"targetPort": 80, "publishMode": "host"}]}},
         SERVICE,
         ["host mode", "not set"],
+    ),
+    *(
+        ("public-firewall", rule, SECURITY_GROUP_RULE, named)
+        for rule, named in (
+            (opening("22/22"), ["portRange is '22/22'", "open to '0.0.0.0/0'", "TCP 80, 443 and 8010"]),
+            (opening("1/65535"), ["'1/65535'"]),
+            (opening("80/443"), ["'80/443'"]),
+            (opening("443/80"), ["'443/80'"]),
+            (opening("-1/-1"), ["'-1/-1'"]),
+            (opening(None), ["portRange is not set"]),
+            (opening("8093/8093", "0.0.0.0/1"), ["open to '0.0.0.0/1'"]),
+            (opening("8000/8000", "128.0.0.0/1"), ["open to '128.0.0.0/1'"]),
+            (opening("22/22", "8.0.0.0/8"), ["'8.0.0.0/8'"]),
+            (opening("22/22", "everybody"), ["'everybody'"]),
+            (opening("22/22", None), ["open to not set"]),
+            (opening("22/22", None, prefixListId="pl-1"), ["open to 'pl-1'"]),
+            (opening("22/22", None, ipv6CidrIp="::/0"), ["'::/0'"]),
+            (opening("22/22", None, ipv6CidrIp="::ffff:0:0/96"), ["'::ffff:0:0/96'"]),
+            (opening("443/443", ipProtocol="udp"), ["ipProtocol is 'udp'"]),
+            (opening("-1/-1", ipProtocol="all"), ["ipProtocol is 'all'"]),
+        )
     ),
     ("no-privileged", container(privileged=True), CONTAINER, ["privileged is True"]),
     ("no-privileged", container(capabilities={"adds": ["CAP_ALL"]}), CONTAINER, ["capabilities.adds[0]"]),
@@ -341,6 +368,26 @@ def test_sound_variants_pass(inputs: dict[str, object]) -> None:
     assert (answer.violations, answer.pending) == ([], [])
 
 
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        *(opening(f"{number}/{number}") for number in (80, 443, 8010)),
+        opening("443/443", None, ipv6CidrIp="::/0"),
+        opening("22/22", "203.0.113.0/24"),
+        opening("8093/8093", "10.20.0.0/16"),
+        opening("-1/-1", "10.1.2.3/8", ipProtocol="all"),
+        opening("22/22", None, ipv6CidrIp="2001:db8:1::/48"),
+        opening("22/22", None, sourceSecurityGroupId="sg-1"),
+        opening("-1/-1", ipProtocol="all", policy="drop"),
+        opening("-1/-1", ipProtocol="all", type="egress"),
+        opening("22/22", "10.0.0.0/8", policy=UNKNOWN),
+    ],
+)
+def test_a_firewall_may_open_what_is_public_or_stated(inputs: dict[str, object]) -> None:
+    answer = ask(inputs, SECURITY_GROUP_RULE)
+    assert (answer.violations, answer.pending) == ([], [])
+
+
 def test_a_job_is_still_bounded() -> None:
     job = container(mustRun=False, restart="no", healthcheck=None, memory=None, logDriver=None)
     assert ask(job).broken == {"limits", "log-rotation"}
@@ -363,6 +410,10 @@ PENDING = [
     ("public-ports", container(ports=[port(5432, UNKNOWN)]), CONTAINER, "ports[0].ip"),
     ("public-ports", container(ports=UNKNOWN), CONTAINER, "ports"),
     ("public-ports", {**service(), "endpointSpec": UNKNOWN}, SERVICE, "endpointSpec"),
+    ("public-firewall", opening("22/22", UNKNOWN), SECURITY_GROUP_RULE, "cidrIp"),
+    ("public-firewall", opening(UNKNOWN), SECURITY_GROUP_RULE, "portRange"),
+    ("public-firewall", opening("80/80", ipProtocol=UNKNOWN), SECURITY_GROUP_RULE, "ipProtocol"),
+    ("public-firewall", opening("22/22", policy=UNKNOWN), SECURITY_GROUP_RULE, "policy"),
     ("no-privileged", container(privileged=UNKNOWN), CONTAINER, "privileged"),
     ("no-privileged", container(capabilities={"adds": [UNKNOWN]}), CONTAINER, "capabilities.adds[0]"),
     ("no-host-namespaces", container(networkMode=UNKNOWN), CONTAINER, "networkMode"),

@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from stacks.cloud_needs import doors
+from stacks.gateway_settings import Unified
 from stacks.problems import SettingsError
 from tests.unit.composed import container, default, environment, files, location, made, nginx, waits_for
 from tests.unit.systems import PROJECT, kept, labels, services
@@ -52,7 +54,7 @@ def test_the_editors_door_has_tls_websockets_and_cached_files() -> None:
     assert "return 301 https://$host$request_uri;" in text
     assert "proxy_set_header Upgrade $http_upgrade;" in location(text, "= /ws")
     assets = location(text, "/assets/")
-    assert "expires 1y;" in assets and 'add_header Cache-Control "public, immutable";' in assets
+    assert 'add_header Cache-Control "public, max-age=31536000, immutable";' in assets  # a year
 
 
 def test_the_editors_settings_reach_the_backend() -> None:
@@ -146,7 +148,7 @@ def test_taifishs_door_balances_and_keeps_files_for_a_year() -> None:
     upstream = text.partition("upstream app {")[2].partition("}")[0]
     assert "include upstreams/app.conf;" in upstream and "keepalive 32;" in upstream
     static = location(text, "/static/")
-    assert "expires 1y;" in static and 'add_header Cache-Control "public, immutable";' in static
+    assert 'add_header Cache-Control "public, max-age=31536000, immutable";' in static  # a year
 
 
 def test_postgres_and_redis_are_told_what_the_list_says() -> None:
@@ -227,3 +229,5 @@ def test_the_gateway_has_its_network_and_its_ports() -> None:
         "douyin-processor": "http://127.0.0.1:8093/health",
         "file-system-go": "http://127.0.0.1:8000/health",
     }
+    on_a_cloud_machine = doors([Unified()])
+    assert (on_a_cloud_machine.public, on_a_cloud_machine.intranet) == ((8010,), (8000, 8093))

@@ -71,6 +71,7 @@ class _Recorder(mocks.MockMonitor):
             "depends_on": sorted(urn.rpartition("::")[2] for urn in _explicit(request)),
             "protect": request.protect,
             "retain_on_delete": request.retainOnDelete,
+            "replace_on_changes": sorted(request.replaceOnChanges),
             "provider": request.provider.rpartition("::")[0].rpartition("::")[2],
         }
         if request.deleteBeforeReplaceDefined:

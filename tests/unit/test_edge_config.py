@@ -173,6 +173,87 @@ def test_a_proxy_says_all_of_its_settings(proxy: Proxy) -> None:
     assert (["proxy_request_buffering", "off"] in found) != proxy.request_buffering
 
 
+def test_the_edge_owns_each_header_that_it_sets() -> None:
+    routes = (
+        Route(path="/", to=Proxy(upstream="backend")),
+        Route(path="/static/", to=Proxy(upstream="backend"), immutable=True),
+    )
+    headers = (Header(name="X-Frame-Options", value="DENY"), Header(name="Cache-Control", value="no-store"))
+    site = Site(name="s", port=80, headers=headers, routes=routes)
+    _, server = blocks(parsed(nginx_conf(EdgeSpec(identity=IDENTITY, sites=(site,)), UPSTREAMS)), "server")
+    set_, hidden = "add_header", "proxy_hide_header"
+    found = [item for item in directives(server) if item[0] in (set_, hidden)]
+    assert found == [
+        [set_, "X-Frame-Options", "DENY", "always"],
+        [set_, "Cache-Control", "no-store", "always"],
+        [hidden, "X-Frame-Options"],
+        [hidden, "Cache-Control"],
+    ]
+    plain, kept = ({tuple(it) for it in directives(item)} for item in blocks([server], "location"))
+    assert not [it for it in plain if it[0] in (set_, hidden)], "inherited as long as it has none of its own"
+    assert {it for it in kept if it[0] in (set_, hidden)} == {
+        (set_, "X-Frame-Options", "DENY", "always"),
+        (set_, "Cache-Control", "public, max-age=31536000, immutable"),
+        (hidden, "X-Frame-Options"),
+        (hidden, "Cache-Control"),
+        (hidden, "Expires"),
+    }
+
+
+def _servers(*sites: Site) -> list[tuple[list[str], list[str], list[str] | None]]:
+    """Of each: where it listens, its names, and what it returns below /."""
+    read = parsed(nginx_conf(EdgeSpec(identity=IDENTITY, sites=sites), UPSTREAMS))
+    found = []
+    for server in list(blocks(read, "server"))[1:]:
+        said = {item["directive"]: item["args"] for item in server["block"]}
+        (below,) = [item for item in blocks([server], "location") if item["args"] == ["/"]]
+        answer = {item["directive"]: item["args"] for item in below["block"]}.get("return")
+        found.append((said["listen"], said["server_name"], answer))
+    return found
+
+
+names = st.lists(
+    st.from_regex(r"\A(\*\.)?[a-z0-9]{1,9}(\.[a-z0-9]{1,9}){0,2}\Z"), min_size=1, max_size=4, unique=True
+)
+
+
+@given(names, st.sampled_from([443, 8443]))
+def test_nobody_is_sent_to_a_name_that_is_not_ours(hosts: list[str], public_port: int) -> None:
+    tls = Tls(certificate="c", redirect_from=80, public_port=public_port)
+    suffix = "$request_uri" if public_port == 443 else ":8443$request_uri"
+    own, unknown, known, others = _servers(_site("s", 443, hosts=tuple(hosts), tls=tls))
+    assert own == (["443", "ssl", "http2"], hosts, ["200", ""])
+    assert unknown == (["443", "ssl", "http2", "default_server"], ["_"], ["421"])
+    assert known == (["80"], hosts, ["301", f"https://$host{suffix}"])
+    first = next((host for host in hosts if not host.startswith("*")), None)
+    assert others == (
+        ["80", "default_server"],
+        ["_"],
+        ["301", f"https://{first}{suffix}"] if first else ["444"],
+    )
+
+
+def test_a_site_without_hosts_answers_to_every_name() -> None:
+    own, plain = _servers(_site("s", 443, tls=TLS))
+    assert own[:2] == (["443", "ssl", "http2", "default_server"], ["_"])
+    assert plain == (["80", "default_server"], ["_"], ["301", "https://$host$request_uri"])
+
+
+@pytest.mark.parametrize(("hosts", "by_address"), [(("a.b",), False), (("a.b", "10.0.0.1"), True)])
+def test_who_comes_by_address_is_served_a_certificate(hosts: tuple[str, ...], by_address: bool) -> None:
+    site = _site("s", 443, hosts=hosts, tls=Tls(certificate="c"))
+    read = parsed(nginx_conf(EdgeSpec(identity=IDENTITY, sites=(site,)), []))
+    *_, unknown = blocks(read, "server")
+    said = [item[0] for item in directives(unknown)]
+    assert ("ssl_certificate" in said, "ssl_reject_handshake" in said) == (by_address, not by_address)
+
+
+def test_a_developers_localhost_stays_open_to_plain_http() -> None:
+    read = parsed(nginx_conf(EdgeSpec(identity=IDENTITY, sites=(_site("s", 443, tls=TLS),)), []))
+    (ages,) = [directives(item) for item in blocks(read, "map") if item["args"][0] == "$host"]
+    assert ages == [["hostnames"], ["default", "max-age=31536000"], [".localhost", ""]]
+
+
 def test_a_whole_configuration(snapshot: SnapshotAssertion) -> None:
     assert nginx_conf(WHOLE, UPSTREAMS) == snapshot
 
@@ -211,6 +292,14 @@ def test_gixy_finds_nothing(tmp_path: Path) -> None:
         (lambda: Proxy(upstream="x;y"), "upstream"),
         (lambda: Header(name="X", value="a$b"), r"without \$"),
         (lambda: Header(name="X", value="a\nb"), "one line"),
+        (
+            lambda: _site("s", 80, headers=(Header(name="X-A", value="1"), Header(name="x-a", value="2"))),
+            "x-a given twice",
+        ),
+        (
+            lambda: _site("s", 80, headers=(Header(name="strict-transport-security", value="max-age=1"),)),
+            "tls.hsts",
+        ),
         (lambda: Route(path="/static", to=Static(kind="static", folder="/srv/")), "ends with /"),
         (
             lambda: Route(path="/a/", to=Static(kind="static", folder="/srv/", fallback="i.html")),
@@ -240,6 +329,10 @@ def test_what_nginx_cannot_do_is_refused(write: Any, words: str) -> None:
             "nobody listens",
         ),
         ({"sites": (_site("a", 8099),)}, "8099"),
+        (
+            {"sites": (_site("a", 443, tls=TLS), _site("b", 444, tls=TLS))},
+            "port 80: plain HTTP for every name is redirected twice",
+        ),
     ],
 )
 def test_sites_that_meet_are_refused(fields: dict[str, Any], words: str) -> None:

@@ -12,7 +12,7 @@ from ops.checks import skips
 from ops.observed import observe
 from ops.recorded import Door, Membership, Recorded, containers, data_volumes, doors, unmade
 from ops.repair import MADE_AGAIN, REPLACED, RESUMED, RESUMED_AND_REPLACED, RUN_AGAIN, remedy_for
-from ops.status import Report, show
+from ops.status import Report, document, show
 
 NOW = datetime(2026, 1, 2, 3, 4, 15, tzinfo=UTC)
 WEB = Recorded(id="1", name="web-1", service="web", image="app:1", stays=True, starts=True)
@@ -166,6 +166,21 @@ def test_jobs_that_are_done_are_told_in_one_line(capsys: pytest.CaptureFixture[s
     show(report, everything=True)
     shown = capsys.readouterr().out
     assert shown.count("job-1") == 3 and shown.count(" done ") == 2 and "one-shot" not in shown
+
+
+def test_replicas_of_a_service_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    well, sick = inspected("running", health="healthy"), inspected("running", health="unhealthy")
+    first, second = (replace(WEB, name=f"celery-web-{number}-0a1b2c3") for number in (1, 2))
+    lone = replace(WEB, name="celery-beat-1-0a1b2c3", service="beat")
+    seen = (observe(lone, well, now=NOW), observe(first, well, now=NOW), observe(second, sick, now=NOW))
+    report = Report(name="dev", containers=seen, answers=())
+    show(report)
+    rows = capsys.readouterr().out.splitlines()
+    (bad,) = [row.split() for row in rows if row.strip().startswith("BAD")]
+    assert bad[1:3] == ["web", "(celery-web-2-0a1b2c3)"]
+    assert any("(celery-web-1-0a1b2c3)" in row for row in rows) and not any("beat-1" in row for row in rows)
+    told = {part["container"]: part["ok"] for part in document(report)["containers"]}
+    assert told == {lone.name: True, first.name: True, second.name: False}
 
 
 def test_the_hint_trusts_who_signed_the_door(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -187,6 +187,9 @@ def test_no_password_becomes_a_rule(users: dict[str, str], default: str) -> None
 
 
 def test_only_tls_reaches_postgres() -> None:
-    rules = [line.split()[0] for line in postgres.files.hba().splitlines()]
-    assert set(rules) == {"local", "hostssl"}
-    assert all(line.endswith("scram-sha-256") for line in postgres.files.hba().splitlines())
+    rules = [line.split() for line in postgres.files.hba().splitlines()]
+    assert {rule[0] for rule in rules} == {"local", "hostssl"}
+    assert [rule for rule in rules if rule[-1] != "scram-sha-256"] == [
+        ["local", "all", "postgres", "peer"],
+        ["hostssl", "all", "postgres", "all", "reject"],
+    ], "the superuser comes from inside alone"

@@ -43,6 +43,8 @@ def environ(tmp_path: Path) -> dict[str, str]:
 def test_defaults(environ: dict[str, str]) -> None:
     settings = load(environ)
     assert (settings.port, settings.processes, settings.attempts, settings.timezone) == (5000, 2, 5, "UTC")
+    # A probe gives up after 10 s (systems.md, 2), `./berth up` after 5: the answer is there before.
+    assert 2 < settings.health_seconds < 5 and load(environ | {"HEALTH_SECONDS": "7.5"}).health_seconds == 7.5
     assert (settings.database_password(), settings.redis_password()) == ("database-word", "redis-word")
 
 
@@ -67,6 +69,7 @@ def test_everything_missing_is_named_together() -> None:
         ({"PORT": "http"}, "PORT='http' must be a whole number from 1 to 65535"),
         ({"TASK_LEASE": "0"}, "TASK_LEASE='0' must be a number from 3"),
         ({"DRAIN": "nan"}, "DRAIN='nan'"),
+        ({"HEALTH_SECONDS": "10"}, "HEALTH_SECONDS='10' must be a number from 0.1 to 9"),
         ({"TIMEZONE": "Mars/Base"}, "TIMEZONE='Mars/Base' is no time zone"),
     ],
 )

@@ -6,6 +6,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 
 // The proxy tries the cloud again by itself where that is safe; what else failed may have been paid for.
 const AGAIN = new Set(['speech_unreachable', 'busy', 'circuit_open', 'rate_limited']);
+// Nobody was reached: as often as it happens, nothing was paid for.
+const UNCONNECTED = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'UND_ERR_CONNECT_TIMEOUT']);
 const FIRST_WAIT_MS = 500;
 const MOST_WAIT_MS = 8000;
 const LEAST_MS = 1000;
@@ -64,18 +66,16 @@ export class Speech {
     const timer = setTimeout(() => deadline.abort(), ms);
     const stop = () => deadline.abort();
     signal?.addEventListener('abort', stop, { once: true });
-    let answered = false;
     try {
       const response = await fetch(this.url + path, { ...request, signal: deadline.signal });
-      answered = response.ok;
       if (!response.ok) throw await refusal(response);
       return await use(response);
     } catch (error) {
       if (error instanceof SpeechError) throw error;
       const late = deadline.signal.aborted;
       const reason = late ? `no answer within ${this.seconds} s` : (error.cause?.code ?? error.message);
-      // A broken or late answer may have been paid for.
-      const code = late ? 'speech_timeout' : answered ? 'speech_broken' : 'speech_unreachable';
+      // What was cut or is late may have been paid for.
+      const code = late ? 'speech_timeout' : UNCONNECTED.has(error.cause?.code) ? 'speech_unreachable' : 'speech_broken';
       throw new SpeechError(code, `the speech service cannot be used: ${reason}`);
     } finally {
       clearTimeout(timer);
@@ -87,8 +87,8 @@ export class Speech {
 async function refusal(response) {
   const { error } = await response.json().catch(() => ({}));
   if (!error?.code) {
-    // Not the proxy's words: the edge, which has none to send us to.
-    const code = response.status === 502 || response.status === 503 ? 'speech_unreachable' : 'speech_failed';
+    // Not the proxy's words, but the edge's, which knows whether the proxy got the request.
+    const code = response.headers.get('edge-undelivered') ? 'speech_unreachable' : 'speech_failed';
     return new SpeechError(code, `the speech service answered ${response.status}`);
   }
   const seconds = Number(response.headers.get('retry-after') ?? 0);

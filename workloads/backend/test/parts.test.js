@@ -101,9 +101,10 @@ async function proxied(t, seconds = 60) {
     let body = '';
     for await (const chunk of request) body += chunk;
     asked.push({ at: Date.now(), ms: Number(request.headers['x-request-timeout']), ...JSON.parse(body) });
-    const { status, text, after, cut } = answers.shift() ?? {};
+    const { status, text, after, cut, headers } = answers.shift() ?? {};
     if (status === undefined) return;
-    response.writeHead(status, { ...(after && { 'retry-after': after }), ...(cut && { 'content-length': 100 }) });
+    if (status === 0) return response.destroy();
+    response.writeHead(status, { ...headers, ...(after && { 'retry-after': after }), ...(cut && { 'content-length': 100 }) });
     if (!cut) return response.end(text);
     response.write(text, () => response.destroy());
   });
@@ -120,15 +121,18 @@ async function proxied(t, seconds = 60) {
 
 const refused = (status, code, after) => ({ status, text: JSON.stringify({ error: { code, message: `it is ${code}`, retryable: true } }), after });
 
+/** The edge's words when no replica of the proxy could be reached. */
+const undelivered = (status) => ({ status, text: '<html>', headers: { 'edge-undelivered': 'yes' } });
+
 test('speech: asked for again where nothing was spoken, within the time of all attempts', async (t) => {
   const { answers, asked, save, target } = await proxied(t);
-  answers.push(refused(503, 'busy'), { status: 502, text: '<html>' }, refused(429, 'rate_limited', '2'), { status: 200, text: 'RIFF' });
+  answers.push(refused(503, 'busy'), undelivered(502), undelivered(504), refused(429, 'rate_limited', '2'), { status: 200, text: 'RIFF' });
   await save();
   assert.equal(await readFile(target, 'utf8'), 'RIFF');
   const { at: _at, ms, ...first } = asked[0];
   assert.deepEqual(first, { provider: 'auto', text: 'hello', voice: 'v', format: 'wav' });
-  assert.ok(asked[3].at - asked[2].at >= 1990, 'Retry-After is kept');
-  assert.ok(ms <= 60_000 && asked[3].ms < ms - 2000, 'each attempt has what is left');
+  assert.ok(asked[4].at - asked[3].at >= 1990, 'Retry-After is kept');
+  assert.ok(ms <= 60_000 && asked[4].ms < ms - 2000, 'each attempt has what is left');
 });
 
 test('speech: what may have been paid for is not asked for again', async (t) => {
@@ -138,6 +142,8 @@ test('speech: what may have been paid for is not asked for again', async (t) => 
     [refused(504, 'upstream_timeout'), 'upstream_timeout'],
     [refused(502, 'upstream_broken'), 'upstream_broken'],
     [{ status: 504, text: '<html>' }, 'speech_failed'],
+    [{ status: 502, text: '<html>' }, 'speech_failed'],
+    [{ status: 0 }, 'speech_broken'],
     [{ status: 200, text: 'RIFF', cut: true }, 'speech_broken'],
   ];
   for (const [answer, code] of once) {

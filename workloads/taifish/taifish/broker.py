@@ -25,8 +25,8 @@ class FileCredentials(redis.CredentialProvider):
         return (user, password) if user else (password,)
 
 
-def client(settings: Settings) -> redis.Redis:
-    """A client that gives up after two seconds."""
+def client(settings: Settings, *, timeout: float = 2) -> redis.Redis:
+    """A client that gives up after so many seconds."""
     bare = redis.connection.parse_url(settings.redis_url)  # type: ignore[no-untyped-call]
     tls: dict[str, Any] = {}
     if settings.redis_url.startswith("rediss:"):
@@ -36,8 +36,8 @@ def client(settings: Settings) -> redis.Redis:
         port=bare.get("port", 6379),
         db=bare.get("db", 0),
         credential_provider=FileCredentials(settings),
-        socket_connect_timeout=2,
-        socket_timeout=2,
+        socket_connect_timeout=timeout,
+        socket_timeout=timeout,
         **tls,
     )
 

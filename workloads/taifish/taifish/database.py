@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from .settings import Settings
 
 
-def connect(settings: Settings, *, pool: int = 5) -> sa.Engine:
+def connect(settings: Settings, *, pool: int = 5, timeout: int = 3) -> sa.Engine:
     """An engine whose connections are tried before use; at most `pool` of them, and twice as many in a rush.
 
-    The password is read from its file for each connection. TLS is as DATABASE_URL says.
+    timeout: seconds for making a connection. The password is read from its file for each one. TLS is as
+    DATABASE_URL says.
     """
     engine = sa.create_engine(
         settings.database_url.replace("postgresql://", "postgresql+psycopg://", 1),
@@ -23,7 +24,7 @@ def connect(settings: Settings, *, pool: int = 5) -> sa.Engine:
         pool_recycle=1800,
         # A database that vanished without a goodbye is noticed in seconds, not in fifteen minutes.
         connect_args={
-            "connect_timeout": 3,
+            "connect_timeout": timeout,
             "tcp_user_timeout": 8000,
             "keepalives_idle": 10,
             "keepalives_interval": 3,

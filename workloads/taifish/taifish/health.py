@@ -10,15 +10,17 @@ from threading import Lock
 
 from .database import reason
 
-DEADLINE = 2.0  # seconds
 FRESH = 0.5  # seconds for which an answer counts: many askers cost one question
 
 
 class Check:
-    """One dependency. A question that hangs is not asked a second time beside the first."""
+    """One dependency. A question that hangs is not asked a second time beside the first.
 
-    def __init__(self, name: str, ask: Callable[[], object]) -> None:
-        self.name, self._ask = name, ask
+    deadline: in seconds; it has a problem without an answer by then.
+    """
+
+    def __init__(self, name: str, ask: Callable[[], object], *, deadline: float) -> None:
+        self.name, self._ask, self._deadline = name, ask, deadline
         self._threads = ThreadPoolExecutor(1, f"health-{name}")
         self._lock = Lock()
         self._asked: Future[object] | None = None
@@ -34,10 +36,10 @@ class Check:
             asked = self._asked
         assert asked is not None
         try:
-            asked.result(DEADLINE)
+            asked.result(self._deadline)
         except LateError:
             if not asked.done():
-                return f"no answer within {DEADLINE:g} s"
+                return f"no answer within {self._deadline:g} s"
             return "no answer in time"
         except Exception as error:
             return reason(error)

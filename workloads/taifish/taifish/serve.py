@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from types import FrameType
@@ -91,9 +92,10 @@ class Server(BaseApplication):  # type: ignore[misc]
 def assemble(settings: Settings) -> Parts:
     """Connections of one process."""
     engine = database.connect(settings, pool=max(2, settings.threads // 2))
+    patience = settings.health_seconds
     # Of its own: a full pool must not look like a database that is away.
-    own = database.connect(settings, pool=1)
-    redis, queue = broker.client(settings), process_queue()
+    own = database.connect(settings, pool=1, timeout=math.ceil(patience))
+    redis, queue = broker.client(settings, timeout=patience), process_queue()
 
     def ask_database() -> None:
         with own.connect() as connection:
@@ -103,7 +105,10 @@ def assemble(settings: Settings) -> Parts:
         settings=settings,
         tasks=Ledger(engine, lease=settings.lease, attempts=settings.attempts),
         announce=Announcer(lambda id: announce(queue, id)),
-        checks=(Check("database", ask_database), Check("broker", redis.ping)),
+        checks=(
+            Check("database", ask_database, deadline=patience),
+            Check("broker", redis.ping, deadline=patience),
+        ),
         draining=_draining.is_set,
     )
 

@@ -1,0 +1,30 @@
+"""What systems ask of a cloud machine that carries them: its doors and its size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Address
+from typing import cast
+
+from components.cloud.capacity import Capacity
+from components.cloud.firewall import Doors, PublicPort
+from stacks.claims import PUBLIC_PORTS
+from stacks.system import SystemSettings
+
+
+def doors(systems: Iterable[SystemSettings]) -> Doors:
+    """A public port that is published: everybody's. Another one, or one asked for: the intranet's."""
+    systems = list(systems)
+    claims = [claim for system in systems for claim in system.port_claims()]
+    published = {claim.port for claim in claims if not IPv4Address(claim.address).is_loopback}
+    public = published.intersection(PUBLIC_PORTS)
+    asked = {port for system in systems for port in system.intranet_ports()}
+    return Doors(
+        public=tuple(cast(PublicPort, port) for port in sorted(public)),
+        intranet=tuple(sorted((published | asked) - public)),
+    )
+
+
+def loads(systems: Mapping[str, SystemSettings]) -> dict[str, Capacity]:
+    """The least for each system, by its name."""
+    return {name: system.least() for name, system in systems.items()}

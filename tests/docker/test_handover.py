@@ -1,0 +1,185 @@
+"""Out of the edge before SIGTERM, and by its own word alone: real replicas and a real edge, no stack."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import docker
+import httpx
+import pytest
+from docker.models.containers import Container
+
+import components.edge
+from bench.traffic import traffic
+from components.containers import handover
+from components.containers.handover import STATE, UpstreamSpec
+from components.edge.config import nginx_conf
+from components.edge.routes import Proxy, Route
+from components.edge.sites import EdgeSpec, Site
+from components.units import Duration
+from tests import engine
+from tests.docker.test_edge import archive
+from tests.docker.workloads import image, until
+from tests.unit.test_edge_config import IDENTITY
+
+pytestmark = pytest.mark.docker
+WATCH = Path(components.edge.__file__).with_name("watch.sh").read_text()
+LEAVE = Path(handover.__file__).with_name("leave.sh").read_text()
+ECHO = Path(engine.__file__).with_name("echo.py").read_text()
+DRAIN = 20
+
+
+class Stand:
+    """Replicas of the service `app`, which drop everything at SIGTERM, behind an edge."""
+
+    def __init__(self, client: docker.DockerClient) -> None:
+        self.client, self.name = client, f"handover-test-{secrets.token_hex(3)}"
+        self.images = {name: image(client, name) for name in ("nginx", "api-gateway")}
+        self.containers: list[Container] = []
+        memory = {"type": "tmpfs", "device": "tmpfs", "o": "mode=0777"}
+        self.volumes = [client.volumes.create(f"{self.name}-state", driver_opts=memory)]
+        self.volumes.append(client.volumes.create(f"{self.name}-edge", driver_opts=memory))
+        self.network = client.networks.create(self.name)
+        self.edge = self._edge()
+
+    def _edge(self) -> Container:
+        site = Site(name="web", port=80, routes=(Route(path="/", to=Proxy(upstream="app")),))
+        made = self.client.containers.create(
+            self.images["nginx"],
+            entrypoint=["sh", "/etc/edge/bin/watch.sh"],
+            name=f"{self.name}-edge",
+            user="101:101",
+            init=True,
+            network=self.name,
+            ports={"80/tcp": ("127.0.0.1", None)},
+            tmpfs={"/tmp": "size=64m"},
+            volumes={
+                f"{self.name}-state": {"bind": f"{STATE}/app"},
+                f"{self.name}-edge": {"bind": "/run/edge-state"},
+            },
+        )
+        self.containers.append(made)
+        spec = EdgeSpec(identity=IDENTITY, sites=(site,))
+        text = nginx_conf(spec, [UpstreamSpec(name="app", port=8080, drain=Duration(f"{DRAIN}s"))])
+        slots = {"etc/edge/upstreams/app/0": "nobody app 8080\n"}
+        made.put_archive(
+            "/", archive({"etc/edge/bin/watch.sh": WATCH, "etc/edge/config/nginx.conf": text, **slots})
+        )
+        made.start()
+        return made
+
+    def replica(self, number: int) -> Container:
+        """Served once this returns."""
+        made = self.client.containers.create(
+            self.images["api-gateway"],
+            entrypoint=["sh", "-c", LEAVE, "leave", str(DRAIN)],
+            command=["python3", "/app/echo.py"],
+            name=f"{self.name}-{number}",
+            init=True,
+            network=self.name,
+            environment={"ABRUPT": "1", "START": "0", "SECONDS": "4", "VERSION": str(number)},
+            volumes={f"{self.name}-state": {"bind": STATE}},
+        )
+        self.containers.append(made)
+        made.put_archive("/", archive({"app/echo.py": ECHO}))
+        made.start()
+        until(f"replica {number} listens", lambda: b"listens" in made.logs() or None)
+        slot = {f"etc/edge/upstreams/app/{number}": f"{made.name} app 8080\n"}
+        self.edge.put_archive("/", archive(slot))
+        until(f"replica {number} is served", lambda: self.address(number) in self.said("serving") or None)
+        return made
+
+    def address(self, number: int) -> str:
+        networks = self.client.containers.get(f"{self.name}-{number}").attrs["NetworkSettings"]["Networks"]
+        return str(networks[self.name]["IPAddress"])
+
+    def said(self, key: str) -> list[str]:
+        """A line of what the edge says that it does."""
+        text = self.edge.exec_run(["cat", f"{STATE}/app/status"]).output.decode()
+        return next((line.split()[1:] for line in text.splitlines() if line.startswith(key)), [])
+
+    @property
+    def url(self) -> str:
+        self.edge.reload()
+        return f"http://127.0.0.1:{self.edge.ports['80/tcp'][0]['HostPort']}"
+
+    def remove(self) -> None:
+        for container in self.containers:
+            container.remove(force=True, v=True)
+        self.network.remove()
+        for volume in self.volumes:
+            volume.remove()
+
+
+@pytest.fixture
+def stand(client: docker.DockerClient) -> Iterator[Stand]:
+    made = Stand(client)
+    try:
+        yield made
+    finally:
+        made.remove()
+
+
+@contextmanager
+def slow_requests(url: str, count: int) -> Iterator[list[int | str]]:
+    """So many requests in flight; their statuses, or what became of them, after the block."""
+    answers: list[int | str] = []
+
+    def ask() -> None:
+        try:
+            answers.append(httpx.post(f"{url}/slow", timeout=60, trust_env=False).status_code)
+        except httpx.HTTPError as error:
+            answers.append(str(error))
+
+    threads = [threading.Thread(target=ask) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    time.sleep(1)
+    yield answers
+    for thread in threads:
+        thread.join()
+
+
+def test_what_a_program_that_drops_everything_has_in_flight_is_finished_first(stand: Stand) -> None:
+    first = stand.replica(1)
+    stand.replica(2)
+    with traffic(stand.url, rate=10, sockets=0) as seen, slow_requests(stand.url, 6) as answers:
+        first.stop(timeout=DRAIN + 10)
+        time.sleep(1)
+    assert answers == [200] * 6, answers
+    assert seen.failures == [] and set(seen.versions) == {"1", "2"}, seen
+
+
+def test_marks_that_nobody_repeats_take_nobody_out_for_long(stand: Stand) -> None:
+    for number in (1, 2):
+        stand.replica(number)
+    first, second = stand.address(1), stand.address(2)
+
+    def mark(address: str, said: str) -> None:
+        put = f"echo '{said}' >{STATE}/leaving.{address}"
+        assert stand.containers[1].exec_run(["sh", "-c", put]).exit_code == 0
+
+    with traffic(stand.url, rate=20, sockets=0) as seen:
+        # What is no time, and a time that has not come, says nothing.
+        mark(second, "x[$(id)]")
+        time.sleep(2)
+        mark(second, str(int(time.time()) + 1000))
+        time.sleep(2)
+        assert {first, second} <= set(stand.said("serving"))
+        mark(second, str(int(time.time())))
+        until("one is left out", lambda: second not in stand.said("serving") or None, 10)
+        # Both are left out, by marks alone: the replicas run.
+        mark(first, str(int(time.time())))
+        until("both serve", lambda: {first, second} <= set(stand.said("serving")) or None, 10)
+        until("a word about it", lambda: b"none is left out" in stand.edge.logs() or None, 10)
+        mark(second, str(int(time.time())))
+        stand.containers[1].exec_run(["rm", f"{STATE}/leaving.{first}"])
+        until("one is left out", lambda: second not in stand.said("serving") or None, 10)
+        until("it heals", lambda: second in stand.said("serving") or None, 40)
+    assert seen.failures == [], json.dumps(seen.failures[:5])
