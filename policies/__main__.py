@@ -7,17 +7,8 @@ from pathlib import Path
 # The engine runs this directory as a program; its modules import each other as the package `policies`.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from policies import borrowed_mounts, credentials, exposure, firewall, isolation, upkeep
 from policies.analyzer import serve
+from policies.pack import rules
 
-RULES = (
-    *exposure.RULES,
-    *firewall.RULES,
-    *isolation.RULES,
-    *borrowed_mounts.RULES,
-    *upkeep.RULES,
-    *credentials.RULES,
-)
-
-serve("berth", "0.1.0", RULES)
+serve("berth", "0.1.0", rules)
 gc.freeze()  # else the interpreter's end looks through all that was imported: a tenth of a second

@@ -12,7 +12,7 @@ import contextlib
 import importlib.util
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 from typing import Final
@@ -51,13 +51,18 @@ _OPTIONS: Final = [("grpc.max_receive_message_length", 400 * 1024 * 1024)]
 _PARENT_CHECK: Final = 1.0  # seconds
 
 
-class Analyzer(analyzer_pb2_grpc.AnalyzerServicer):
-    """Applies the rules to each resource. Every rule is mandatory and takes no configuration."""
+RulesOf = Callable[[Mapping[str, str]], Sequence[Rule]]
+"""Rules for a stack of this configuration: plain values by full key."""
 
-    def __init__(self, name: str, version: str, rules: Sequence[Rule]) -> None:
+
+class Analyzer(analyzer_pb2_grpc.AnalyzerServicer):
+    """Applies the rules to each resource. Every rule is mandatory."""
+
+    def __init__(self, name: str, version: str, rules: RulesOf) -> None:
         self._name = name
         self._version = version
-        self._rules = rules
+        self._of = rules
+        self._rules = rules({})
 
     def Analyze(self, request: messages.AnalyzeRequest, _context: object) -> messages.AnalyzeResponse:  # noqa: N802
         """The violations of one resource, and as advice the values that are not known yet."""
@@ -131,8 +136,11 @@ class Analyzer(analyzer_pb2_grpc.AnalyzerServicer):
         """Agreement: the pack needs nothing from the engine."""
         return messages.AnalyzerHandshakeResponse()
 
-    def ConfigureStack(self, _request: object, _context: object) -> messages.AnalyzerStackConfigureResponse:  # noqa: N802
-        """Agreement: the rules are the same for every stack."""
+    def ConfigureStack(  # noqa: N802
+        self, request: messages.AnalyzerStackConfigureRequest, _context: object
+    ) -> messages.AnalyzerStackConfigureResponse:
+        """Before the first resource: the rules become those for this stack."""
+        self._rules = self._of(dict(request.config))
         return messages.AnalyzerStackConfigureResponse()
 
     def Cancel(self, _request: object, _context: object) -> empty_pb2.Empty:  # noqa: N802
@@ -140,7 +148,7 @@ class Analyzer(analyzer_pb2_grpc.AnalyzerServicer):
         return empty_pb2.Empty()
 
 
-def serve(name: str, version: str, rules: Sequence[Rule]) -> None:
+def serve(name: str, version: str, rules: RulesOf) -> None:
     """Serve the rules on a free loopback port, print it for the engine, and stay until the engine ends it.
 
     Or until whoever started the pack is gone: a killed engine ends nobody. Should that be so from the start,

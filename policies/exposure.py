@@ -1,15 +1,19 @@
-"""Only 8010, 80 and 443 may be reached from outside the host."""
+"""Only 8010, 80 and 443 may be reached from outside the host, but for the networks of a stack's operators."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from ipaddress import IPv6Address, ip_address
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
 from typing import Final
 
 from policies.node import Node
 from policies.rule import CONTAINER, SERVICE, Finding, Pending, Rule, Violation, shown
 
 PUBLIC_PORTS: Final = frozenset({80, 443, 8010})
+OPERATORS: Final = "berth:operators"
+PRIVATE: Final = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 _ALLOWED: Final = "only 80, 443 and 8010 may be published on an address that is not loopback"
 _CLOSE: Final = (
     "publish it on 127.0.0.1, or not at all and let the containers of its network reach it by name"
@@ -29,6 +33,24 @@ def is_loopback(address: str) -> bool:
     return (mapped or parsed).is_loopback
 
 
+def operators(config: Mapping[str, str]) -> tuple[IPv4Network, ...]:
+    """The networks that a stack's configuration states as its operators'; what is no network is none."""
+    try:
+        stated = json.loads(config.get(OPERATORS, "[]"))
+        return tuple(map(IPv4Network, stated)) if isinstance(stated, list) else ()
+    except ValueError:
+        return ()
+
+
+def is_operators(address: str, networks: Sequence[IPv4Network]) -> bool:
+    """Whether only operators come to it: a private address in one of their networks."""
+    try:
+        parsed = IPv4Address(address)
+    except ValueError:
+        return False
+    return any(parsed in private for private in PRIVATE) and any(parsed in network for network in networks)
+
+
 def published_ports(value: object) -> range | None:
     """The host ports that a published port stands for: a number, its text, or a range `first-last`.
 
@@ -46,7 +68,7 @@ def _is_public(port: Node) -> bool:
     return ports is not None and PUBLIC_PORTS.issuperset(ports)
 
 
-def _container(inputs: Node) -> Iterator[Finding]:
+def _container(operators: Sequence[IPv4Network], inputs: Node) -> Iterator[Finding]:
     everything = inputs["publishAllPorts"]
     if everything.unknown:
         yield Pending(everything.path)
@@ -57,9 +79,10 @@ def _container(inputs: Node) -> Iterator[Finding]:
         )
     for port in inputs["ports"].items():
         address, external = port["ip"], port["external"]
-        if (not address.unknown and is_loopback(address.text())) or (
-            not external.unknown and _is_public(external)
-        ):
+        closed = not address.unknown and (
+            is_loopback(address.text()) or is_operators(address.text(), operators)
+        )
+        if closed or (not external.unknown and _is_public(external)):
             continue
         if address.unknown or external.unknown:
             yield Pending((address if address.unknown else external).path)
@@ -82,10 +105,12 @@ def _service(inputs: Node) -> Iterator[Finding]:
             yield Violation(published.path, shown(published), why, fix)
 
 
-RULES: Final = (
-    Rule(
-        "public-ports",
-        "Only 80, 443 and 8010 are published on an address that is not loopback.",
-        {CONTAINER: _container, SERVICE: _service},
-    ),
-)
+def rules(networks: Sequence[IPv4Network] = ()) -> tuple[Rule, ...]:
+    """networks: of the stack's operators."""
+    return (
+        Rule(
+            "public-ports",
+            "Only 80, 443 and 8010 are published on an address that is neither loopback nor its operators'.",
+            {CONTAINER: partial(_container, networks), SERVICE: _service},
+        ),
+    )

@@ -6,11 +6,10 @@ from collections.abc import Iterator
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Final
 
-from policies.exposure import PUBLIC_PORTS
+from policies.exposure import PRIVATE, PUBLIC_PORTS
 from policies.node import Node
 from policies.rule import SECURITY_GROUP_RULE, Finding, Pending, Rule, Violation, shown
 
-_PRIVATE: Final = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 _PRIVATE6: Final = IPv6Network("fc00::/7")
 _GLOBAL6: Final = IPv6Network("2000::/3")
 # Wider than this, and not private, is no network of somebody whom one knows.
@@ -30,7 +29,7 @@ def is_world(source: str) -> bool:
     except ValueError:
         return True
     if isinstance(network, IPv4Network):
-        return network.prefixlen < _STATED and not any(network.subnet_of(one) for one in _PRIVATE)
+        return network.prefixlen < _STATED and not any(network.subnet_of(one) for one in PRIVATE)
     return not network.subnet_of(_PRIVATE6) and (
         network.prefixlen < _STATED6 or not network.subnet_of(_GLOBAL6)
     )

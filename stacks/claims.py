@@ -8,6 +8,7 @@ from ipaddress import IPv4Address
 from itertools import combinations
 from typing import Final
 
+from components.cloud.firewall import PRIVATE, OperatorRange
 from components.units import Address, Cidr
 from stacks.problems import Problem, any_within
 
@@ -57,12 +58,22 @@ class NetworkClaim:
         return not any_within([self.path], dropped)
 
 
-def closed_ports(claims: Sequence[PortClaim]) -> Iterator[Problem]:
-    """A problem for each port that must not be reached from outside the host, and would be."""
+def closed_ports(claims: Sequence[PortClaim], operators: Sequence[OperatorRange] = ()) -> Iterator[Problem]:
+    """A problem for each port that others than operators could reach from outside the host, and must not."""
     for claim in claims:
-        if claim.port not in PUBLIC_PORTS and not IPv4Address(claim.address).is_loopback:
-            reason = "allowed: 8010, 80 or 443; with the address 127.0.0.1, any port"
+        if claim.port not in PUBLIC_PORTS and not _is_closed(claim.address, operators):
+            reason = (
+                "allowed: 8010, 80 or 443; any port with the address 127.0.0.1, or with a private address of "
+                "the host in a network of berth:operators"
+            )
             yield Problem(claim.path, reason, f"{claim.port} on {claim.address}")
+
+
+def _is_closed(address: Address, operators: Sequence[OperatorRange]) -> bool:
+    parsed = IPv4Address(address)
+    # A public address is everybody's, also where operators have one beside it.
+    private = any(parsed in network for network in PRIVATE)
+    return parsed.is_loopback or (private and any(parsed in operator.network for operator in operators))
 
 
 def port_clashes(claims: Sequence[PortClaim]) -> Iterator[Problem]:

@@ -13,7 +13,10 @@ from stacks.system import SystemSettings
 
 
 def doors(systems: Iterable[SystemSettings]) -> Doors:
-    """A public port that is published: everybody's. Another one, or one asked for: the intranet's."""
+    """A public port that is published: everybody's. One that is asked for: the intranet's.
+
+    Another one is published for operators alone, and opened to nobody else.
+    """
     systems = list(systems)
     claims = [claim for system in systems for claim in system.port_claims()]
     published = {claim.port for claim in claims if not IPv4Address(claim.address).is_loopback}
@@ -21,7 +24,7 @@ def doors(systems: Iterable[SystemSettings]) -> Doors:
     asked = {port for system in systems for port in system.intranet_ports()}
     return Doors(
         public=tuple(cast(PublicPort, port) for port in sorted(public)),
-        intranet=tuple(sorted((published | asked) - public)),
+        intranet=tuple(sorted(asked - public)),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, create_model
 
+from components.cloud.firewall import OperatorRange
 from components.host_spec import AnyHostSpec, EcsHost, LocalHost
 from components.spec import Spec
 from stacks import secrets
@@ -45,6 +46,9 @@ class StackSettings(Spec):
     """What runs on the host."""
     host: AnyHostSpec = LocalHost()
     images: ImagesSettings = ImagesSettings()
+    operators: Annotated[tuple[OperatorRange, ...], Field(max_length=20)] = ()
+    """Networks of those who run this stack, such as that of a VPN: on a private address of the host in one of
+    them, any port may be published."""
     generate_secrets: Truth = False
     """Let the `berth` command make missing secrets: strong, and stored encrypted in the stack file."""
 
@@ -95,7 +99,8 @@ class StackSettings(Spec):
             yield Problem(f"{NAMESPACE}systems", "given twice; allowed: each system once", repr(name))
         chosen = self.chosen().values()
         ports = [claim for system in chosen for claim in system.port_claims() if claim.known(dropped)]
-        yield from closed_ports(ports)
+        if not any_within([f"{NAMESPACE}operators"], dropped):
+            yield from closed_ports(ports, self.operators)
         yield from port_clashes(ports)
         subnets = [*self._host_subnets(), *(claim for system in chosen for claim in system.subnet_claims())]
         yield from subnet_clashes([claim for claim in subnets if claim.known(dropped)])

@@ -15,7 +15,7 @@ from components.units import Cidr, Port, Unit
 
 PublicPort = Literal[80, 443, 8010]
 WORLD: Final = "0.0.0.0/0"
-_PRIVATE: Final = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
+PRIVATE: Final = tuple(map(IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16")))
 # This machine, this link, groups and what is reserved: nobody connects from there.
 _NOBODYS: Final = tuple(map(IPv4Network, ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3")))
 
@@ -34,7 +34,7 @@ class OperatorRange(Unit):
             network = self.network
         except ValueError:
             raise ValueError(f"allowed: {self.allowed}") from None
-        private = any(network.subnet_of(one) for one in _PRIVATE)
+        private = any(network.subnet_of(one) for one in PRIVATE)
         if (network.prefixlen < 16 and not private) or any(network.overlaps(one) for one in _NOBODYS):
             raise ValueError(f"allowed: {self.allowed}")
 

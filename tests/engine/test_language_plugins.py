@@ -1,11 +1,14 @@
 """Plugins written in Python, which the engine runs through the language host."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from uv import find_uv_bin
 
+from ops.places import ROOT
 from tests.engine.project import COMPONENT, Project
 
 pytestmark = pytest.mark.engine
@@ -85,10 +88,19 @@ def test_dynamic_providers(project: Project) -> None:
     project.destroy()
 
 
+def users_environment(folder: Path) -> Path:
+    """What a user's project has. That of the tests has packages whose plugins the CLI would look for."""
+    uv = find_uv_bin()
+    subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
+    sync = ["pip", "sync", "--quiet", "--python", folder / "bin/python", ROOT / "requirements.lock"]
+    subprocess.run([uv, *sync], check=True)
+    return folder
+
+
 def test_a_component_plugin_in_python(project: Project, tmp_path: Path) -> None:
     plugin = tmp_path / "plugin"
     plugin.mkdir()
-    options = {"toolchain": "uv", "virtualenv": sys.prefix}
+    options = {"toolchain": "uv", "virtualenv": str(users_environment(tmp_path / "environment"))}
     (plugin / "PulumiPlugin.yaml").write_text(
         json.dumps({"name": "greet", "runtime": {"name": "python", "options": options}})
     )

@@ -65,6 +65,16 @@ def test_a_violation_fails_the_preview_and_says_what_to_do(project: Project) -> 
     assert result.text.count("[mandatory]") == 1
 
 
+def test_operators_that_the_stack_states_are_known_to_the_pack(project: Project) -> None:
+    theirs = OPEN_DATABASE.replace("external=5432", "external=5432, ip='10.8.0.1'")
+    project.program(theirs)
+    for stated in ("10.9.0.0/24", "10.8.0.0/24"):
+        project.config("berth:operators", f'["{stated}"]')
+        result = project.preview("--policy-pack", PACK, check=False)
+        assert ("it is published on 10.8.0.1" in result.text) is (stated == "10.9.0.0/24")
+    assert result.code == 0
+
+
 def test_a_violation_stops_an_update_that_skips_the_preview(project: Project) -> None:
     project.program(OPEN_DATABASE)
     result = project.up("--policy-pack", PACK, check=False)

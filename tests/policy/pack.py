@@ -1,21 +1,13 @@
 """Asks the policy pack about a resource the way the engine does: an AnalyzeRequest in, diagnostics out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from google.protobuf import json_format, struct_pb2
 
-from policies import borrowed_mounts, credentials, exposure, firewall, isolation, upkeep
 from policies.analyzer import Analyzer, messages
+from policies.pack import rules
 from policies.rule import CONTAINER
-
-RULES = (
-    *exposure.RULES,
-    *firewall.RULES,
-    *isolation.RULES,
-    *borrowed_mounts.RULES,
-    *upkeep.RULES,
-    *credentials.RULES,
-)
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What stands on the wire for a string that the engine does not know yet."""
@@ -42,12 +34,16 @@ class Answer:
         return "\n".join(message for _, message in self.violations)
 
 
-def ask(inputs: dict[str, object], resource_type: str = CONTAINER) -> Answer:
-    """What the pack says about a resource named `web`."""
+def ask(
+    inputs: dict[str, object], resource_type: str = CONTAINER, config: Mapping[str, str] | None = None
+) -> Answer:
+    """What the pack says about a resource named `web`. config: of the stack."""
     properties = struct_pb2.Struct()
     json_format.ParseDict(inputs, properties)
     request = messages.AnalyzeRequest(type=resource_type, name="web", urn="urn:web", properties=properties)
-    response = Analyzer("berth", "0.1.0", RULES).Analyze(request, None)
+    analyzer = Analyzer("berth", "0.1.0", rules)
+    analyzer.ConfigureStack(messages.AnalyzerStackConfigureRequest(config=config), None)
+    response = analyzer.Analyze(request, None)
     by_level: dict[int, list[tuple[str, str]]] = {messages.MANDATORY: [], messages.ADVISORY: []}
     for diagnostic in response.diagnostics:
         assert diagnostic.urn == "urn:web"

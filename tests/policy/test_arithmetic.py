@@ -1,12 +1,14 @@
 """The arithmetic below the rules: ports, addresses, paths, names, sizes."""
 
-from ipaddress import IPv4Address, IPv6Address
+import json
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from policies.credentials import secret_in, secret_in_command
-from policies.exposure import PUBLIC_PORTS, is_loopback, published_ports
+from policies.exposure import OPERATORS, PUBLIC_PORTS, is_loopback, operators, published_ports
 from policies.host_paths import reaches_engine
 from policies.upkeep import is_log_count, is_log_size
 from tests.policy.pack import ask, container
@@ -56,6 +58,35 @@ def test_a_published_port_passes_only_if_public_or_on_loopback(port: int, addres
     published = {"internal": 80, "external": port} | ({"ip": address} if address else {})
     allowed = port in PUBLIC_PORTS or is_loopback(address or "")
     assert ask(container(ports=[published])).broken == (set() if allowed else {"public-ports"})
+
+
+NETWORKS = st.builds(
+    lambda address, prefix: IPv4Network(f"{address}/{prefix}", strict=False),
+    st.one_of(st.ip_addresses(v=4), st.ip_addresses(network="10.0.0.0/8")),
+    st.integers(0, 32),
+)
+
+
+@given(st.lists(NETWORKS, max_size=3), st.data())
+def test_operators_reach_any_port_on_a_private_address_in_their_networks(
+    networks: list[IPv4Network], data: st.DataObject
+) -> None:
+    inside = [st.ip_addresses(network=str(network)) for network in networks]
+    address = data.draw(st.one_of(st.ip_addresses(v=4), st.ip_addresses(network="10.0.0.0/8"), *inside))
+    config = {OPERATORS: json.dumps([str(network) for network in networks])}
+    ports = [{"internal": 80, "external": 3005, "ip": str(address)}]
+    private = any(address in IPv4Network(one) for one in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
+    theirs = private and any(address in network for network in networks)
+    allowed = theirs or is_loopback(str(address))
+    assert ask(container(ports=ports), config=config).broken == (set() if allowed else {"public-ports"})
+    assert is_loopback(str(address)) or ask(container(ports=ports)).broken == {"public-ports"}
+
+
+@pytest.mark.parametrize(
+    "stated", ["", "10.0.0.0/8", "{}", "[1", '["10.0.0.1/8"]', '["everything"]', "[[]]", "[null]"]
+)
+def test_what_states_no_operators_opens_nothing(stated: str) -> None:
+    assert operators({OPERATORS: stated}) == ()
 
 
 @given(st.lists(st.sampled_from(["var", "run", ".", "", "docker.sock"]), max_size=5))

@@ -7,6 +7,7 @@ import re
 import pytest
 import yaml
 
+from components.cloud.firewall import OperatorRange
 from components.units import Address
 from stacks.claims import PortClaim, closed_ports
 from stacks.image_settings import THIRD_PARTY
@@ -145,11 +146,15 @@ INTERNAL = (3000, 3005, 5000, 5173, 8000, 8001, 8051, 8093, 3306, 5432, 6379, 22
 
 @pytest.mark.parametrize("port", INTERNAL)
 def test_any_other_port_is_refused_but_on_loopback(port: int) -> None:
-    def refused(address: str) -> bool:
-        return bool([*closed_ports([PortClaim("berth:web.port", Address(address), port)])])
+    def refused(address: str, *operators: str) -> bool:
+        networks = [OperatorRange(operator) for operator in operators]
+        return bool([*closed_ports([PortClaim("berth:web.port", Address(address), port)], networks)])
 
     assert refused("0.0.0.0") and refused("192.168.1.5") and refused("10.0.0.5")
     assert not refused("127.0.0.1")
+    assert not refused("10.8.0.1", "203.0.113.0/24", "10.8.0.0/24")
+    for address in ("0.0.0.0", "10.9.0.1", "203.0.113.5"):
+        assert refused(address, "203.0.113.0/24", "10.8.0.0/24"), address
 
 
 @pytest.mark.parametrize("name", SYSTEMS)

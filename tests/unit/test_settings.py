@@ -158,7 +158,15 @@ def test_defaults_are_the_unified_gateway_on_this_machine() -> None:
         ({"secrets": {}}, "berth:secrets.aliyun_access_key: required"),
         (
             {"gateway": {"gateway": {"port": 3000}}},
-            "berth:gateway.gateway.port: 3000 on 0.0.0.0: allowed: 8010, 80 or 443; with the address 127",
+            "berth:gateway.gateway.port: 3000 on 0.0.0.0: allowed: 8010, 80 or 443; any port with",
+        ),
+        (
+            {"operators": ["0.0.0.0/0"], "gateway": {"gateway": {"port": 3000}}},
+            "berth:operators[0]: '0.0.0.0/0': allowed: the IPv4 network of operators without",
+        ),
+        (
+            {"operators": ["10.8.0.0/24"], "gateway": {"gateway": {"port": 3000, "address": "10.9.0.1"}}},
+            "berth:gateway.gateway.port: 3000 on 10.9.0.1: allowed: 8010, 80 or 443; any port with",
         ),
         ({"gateway": {"mode": None}}, "berth:gateway.mode: null: allowed: 'unified', 'gateway', 'processor'"),
         ({"gateway": {"mode": []}}, "berth:gateway.mode: a list: allowed: 'unified', 'gateway', 'processor'"),
