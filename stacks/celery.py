@@ -93,7 +93,7 @@ def compose(system: Assembly, settings: CelerySettings) -> dict[str, object]:
         network=network,
         config=config,
         secrets=_SECRETS,
-        name_timeout=Duration("1s"),
+        name_timeout=Duration("2s"),
     )
     application = service(
         "app",

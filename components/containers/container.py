@@ -232,7 +232,8 @@ def container_args(
         # Equal to memory: no swap. Unset, the engine's own value would differ on every preview.
         "memory_swap": limits.memory.mebibytes,
         "dns_opts": (
-            ["attempts:1", f"timeout:{spec.name_timeout.whole_seconds}"] if spec.name_timeout else None
+            # A question each second: one that the engine was too busy to answer is asked again.
+            [f"attempts:{spec.name_timeout.whole_seconds}", "timeout:1"] if spec.name_timeout else None
         ),
         "memory_reservation": limits.reserved_memory.mebibytes if limits.reserved_memory else None,
         "shm_size": limits.shared_memory.mebibytes,

@@ -15,9 +15,10 @@ import docker
 import pytest
 from playwright.sync_api import Error
 
-from tests.engine.browser import NETWORK_CHANGED, go, page
+from tests.engine.browser import NETWORK_CHANGED, go, page, undisturbed
 
-ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n<h1>here</h1>"
+PAGE = b'<link rel="icon" href="data:,"><h1>here</h1>'
+ANSWER = b"HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n\r\n" + PAGE
 
 
 class Door:
@@ -76,3 +77,27 @@ def test_what_a_network_interrupts_is_asked_for_again(
         go(tab, door.url)
         assert tab.locator("h1").inner_text() == "here"
         assert door.moves == 0
+
+
+def test_a_visit_that_a_network_interrupts_is_made_anew(
+    client: docker.DockerClient, prefix: str, tmp_path: Path
+) -> None:
+    door, began = Door(client, prefix, tmp_path), []
+
+    def visit() -> str:
+        go(tab, door.url)
+        began.append(1)
+        door.moves = 1 if len(began) == 1 else 0
+        return str(tab.evaluate("fetch('/again').then((answer) => answer.text())"))
+
+    def fails() -> None:
+        began.append(1)
+        raise AssertionError("of the page's own")
+
+    with door.open(), page(tmp_path / "home", strict=False) as tab:
+        assert undisturbed(tab, visit) == PAGE.decode()
+        assert len(began) >= 2
+        began.clear()
+        with pytest.raises(AssertionError, match="of the page's own"):
+            undisturbed(tab, fails)
+        assert len(began) == 1

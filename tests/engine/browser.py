@@ -7,10 +7,11 @@ import os
 import secrets
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from playwright.sync_api import Error, Page, Request, ViewportSize, WebSocket, expect, sync_playwright
 
@@ -27,12 +28,13 @@ TRIES = 5
 """Of what a network may interrupt; the tests beside make one every few seconds."""
 
 
+Seen = TypeVar("Seen")
+
+
 @dataclass
 class Visit:
     """What happened in the browser."""
 
-    interrupted: bool = False
-    """Whether a request ended because a network came or went."""
     percents: list[int] = field(default_factory=list)
     """Of the edit, as they came by WebSocket."""
     problems: list[str] = field(default_factory=list)
@@ -124,24 +126,36 @@ def go(page: Page, url: str) -> None:
     page.goto(url)
 
 
+def undisturbed(page: Page, visit: Callable[[], Seen]) -> Seen:
+    """What a visit returns; made anew where it failed and a network had interrupted a request."""
+    interrupted: list[str] = []
+
+    def failed(request: Request) -> None:
+        if NETWORK_CHANGED in (request.failure or ""):
+            interrupted.append(request.url)
+
+    page.on("requestfailed", failed)
+    for _ in range(TRIES - 1):
+        try:
+            return visit()
+        except (Error, AssertionError):
+            if not interrupted:
+                raise
+            interrupted.clear()
+    return visit()
+
+
 def edit_audio(page: Page, url: str, wav: bytes, pictures: Path) -> Visit:
     """Makes an account and a project, uploads, cuts, joins speech, watches it to 100 %, loads the result.
 
-    url: of the system's edge. wav: at least a second long. pictures: the folder for screenshots. A visit that
-    a network interrupted is made anew, by a person whom the browser does not know yet.
+    url: of the system's edge. wav: at least a second long. pictures: the folder for screenshots.
     """
-    for _ in range(TRIES - 1):
-        visit = Visit()
-        try:
-            return _edit(page, url, wav, pictures, visit)
-        except (Error, AssertionError):
-            if not visit.interrupted:
-                raise
-            page.context.clear_cookies()
-    return _edit(page, url, wav, pictures, Visit())
+    return undisturbed(page, lambda: _edit(page, url, wav, pictures))
 
 
-def _edit(page: Page, url: str, wav: bytes, pictures: Path, visit: Visit) -> Visit:
+def _edit(page: Page, url: str, wav: bytes, pictures: Path) -> Visit:
+    page.context.clear_cookies()
+    visit = Visit()
     _watch(page, visit)
 
     def picture(name: str) -> None:
@@ -188,13 +202,9 @@ def _watch(page: Page, visit: Visit) -> None:
         if socket.url.endswith("/ws"):
             socket.on("framereceived", told)
 
-    def failed(request: Request) -> None:
-        visit.interrupted |= NETWORK_CHANGED in (request.failure or "")
-
     # A visitor without a session is told so by 401, which browsers log as an error of the page. What networks
     # interrupt, the page mostly asks for again.
     ignored = ("a status of 401", NETWORK_CHANGED)
-    page.on("requestfailed", failed)
     page.on("websocket", opened)
     page.on("pageerror", lambda error: visit.problems.append(str(error)))
     page.on(
