@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -62,16 +63,28 @@ def editors(person: Person, *paths: str) -> Users:
     return Users(asks=[project, *asks], headers={"Cookie": cookies}, trust=person.trust, socket=socket)
 
 
+def is_too_busy(failure: str) -> bool:
+    """Whether a failure is a service's own word about its database; nginx's 503 is a page."""
+    return re.search(r": ValueError: 503 b'\{.*database", failure) is not None
+
+
 @contextmanager
 def nothing_is_sent_again(
     engine: docker.DockerClient, stack: str, url: str, users: Users, *, sockets: int
 ) -> Iterator[Traffic]:
-    """Users over kept connections during the block. Fails where one met a failure, or none was at risk."""
+    """Users over kept connections during the block. Fails where one met a failure, or none was at risk.
+
+    On a machine that is too busy a service may give up its database, and says so itself in a whole answer:
+    that is none of the edge's doing, as long as it stays the exception.
+    """
     door = edge(engine, stack)
     before = generation(door)
     with traffic(url, users, rate=40, sockets=sockets, resend=False) as seen:
         yield seen
-    assert seen.failures == [] and seen.cut == [], (seen.failures[:5], seen.cut[:5])
+    busy = [failure for failure in seen.failures if is_too_busy(failure)]
+    lost = [failure for failure in seen.failures if failure not in busy]
+    assert lost == [] and seen.cut == [], (lost[:5], seen.cut[:5])
+    assert len(busy) <= seen.asked * 0.02, busy[:5]
     assert seen.answered > 500 and seen.kept > seen.answered * 0.9, "connections were kept and used again"
     reloads = generation(door) - before
     # An old process that still has its connections answers the next request on each, and asks to leave.

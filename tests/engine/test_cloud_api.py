@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 
 from tests.docker.editor import Person, progress, recording
 from tests.engine.audience import Audience, audience
-from tests.engine.browser import edit_audio, go, page, screenshots
+from tests.engine.browser import WAIT, edit_audio, go, page, screenshots
 from tests.engine.cloud_api import CloudApi, another_password
 from tests.engine.newer import editors, newer_nginx, nothing_is_sent_again
 
@@ -282,7 +282,7 @@ def test_hot_reload_through_the_edge(system: CloudApi, tmp_path: Path) -> None:
     system.deployment.berth("up")
     with page(tmp_path / "home", authority=str(system.deployment.outputs()["authority"])) as tab:
         go(tab, system.url)
-        expect(tab.locator("h1")).to_contain_text("Audio editor")
+        expect(tab.locator("h1")).to_contain_text("Audio editor", timeout=WAIT)
         tab.evaluate("window.same = true")
         view = source / "App.vue"
         view.write_text(view.read_text().replace("</span>Audio editor<", "</span>Changed<"))
