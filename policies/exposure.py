@@ -105,7 +105,7 @@ def _service(inputs: Node) -> Iterator[Finding]:
             yield Violation(published.path, shown(published), why, fix)
 
 
-def rules(networks: Sequence[IPv4Network] = ()) -> tuple[Rule, ...]:
+def rules(networks: Sequence[IPv4Network]) -> tuple[Rule, ...]:
     """networks: of the stack's operators."""
     return (
         Rule(

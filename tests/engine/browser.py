@@ -87,10 +87,7 @@ def page(
     if authority:
         _trust(home, authority)
     rules = ",".join(f"MAP {name} {address}" for name, address in (addresses or {}).items())
-    args = [
-        "--disable-dev-shm-usage",
-        *([f"--host-resolver-rules={rules}"] if rules else []),
-    ]
+    args = ["--disable-dev-shm-usage", *([f"--host-resolver-rules={rules}"] if rules else [])]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=_program("chromium"),
