@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +10,7 @@ import yaml
 from bench import reference
 from bench.result import Result, alternate
 from bench.workspace import ROOT, Workspace, workspace
+from tests.ports import free_port
 
 
 def up(rounds: int = 3) -> list[Result]:
@@ -41,7 +41,7 @@ def gateway() -> Iterator[Workspace]:
     settings = yaml.safe_load((ROOT / "Pulumi.dev.yaml").read_text(encoding="utf-8"))
     config = {key: value for key, value in settings["config"].items() if key != "berth:secrets"}
     system = config.get("berth:gateway") or {}
-    system["gateway"] = {**system.get("gateway", {}), "port": _free_port(), "address": "127.0.0.1"}
+    system["gateway"] = {**system.get("gateway", {}), "port": free_port(), "address": "127.0.0.1"}
     system["network"] = {**system.get("network", {}), "name": "berth-bench"}
     config["berth:gateway"] = system
     with workspace() as bench:
@@ -50,9 +50,3 @@ def gateway() -> Iterator[Workspace]:
         file.write_text(yaml.safe_dump({**known, "config": config}), encoding="utf-8")
         bench.run("config", "set", "--secret", "--path", "berth:secrets.aliyun_access_key", "bench-only-key")
         yield bench
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -1,10 +1,12 @@
-"""Each service of celery and cloud-api, and nginx's configuration, changed under load; the same by recreate.
+"""Services of celery, cloud-api and gpu, and nginx's configuration, changed under load; the same by recreate.
 
 The edge's nginx is as new as the official image's. Users keep their connections and send nothing again.
 """
 
 from __future__ import annotations
 
+import copy
+import json
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -26,15 +28,17 @@ from tests.engine.taifish import ended, export, free_subnet
 
 # A release that differs from the one before by its label: built within a second.
 _RELEASE: Final = "ARG BASE\nFROM ${BASE}\nARG RELEASE\nLABEL release=${RELEASE}\n"
+_SPOKEN: Final = 300
+"""Texts that the trainer has not spoken before; one client may ask ten times a second."""
 _SPEECH: Final = Ask("POST", "/v1/speech", b'{"text": "hello", "provider": "auto"}')
 
 
 class _System:
     """A system that is up. settings: of its stack."""
 
-    def __init__(self, deployment: Deployment, settings: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, deployment: Deployment, settings: Mapping[str, Any]) -> None:
         self.deployment, self.engine = deployment, docker.from_env(timeout=300)
-        self.settings = {name: dict(given) for name, given in settings.items()}
+        self.settings = copy.deepcopy(dict(settings))
         self.settings.setdefault("nginx", {})["image"] = newer_nginx(self.engine)
         self.up()
 
@@ -56,20 +60,29 @@ class _System:
         image = {"source": "build", "context": "release", "args": {"BASE": base, "RELEASE": "2"}}
         self.settings.setdefault(service.replace("-", "_"), {})["image"] = image
 
-    def rolled(self, service: str, users: Users, *, sockets: int, url: str = "") -> Result:
+    def rolled(self, service: str, users: Users, *, sockets: int, **load: Any) -> Result:
         before = {it.id for it in self.replicas(service)}
         self.release(service)
-        result = self.changed(f"{service}, {len(before)} replicas, rolling", users, sockets=sockets, url=url)
+        result = self.changed(f"{service}, {len(before)} replicas, rolling", users, sockets=sockets, **load)
         if before & {it.id for it in self.replicas(service)}:
             raise RuntimeError(f"{service} was not replaced")
         return result
 
-    def changed(self, what: str, users: Users, *, sockets: int, url: str = "") -> Result:
+    def changed(
+        self,
+        what: str,
+        users: Users,
+        *,
+        sockets: int,
+        url: str = "",
+        rate: int = RATE,
+        requests: int = REQUESTS,
+    ) -> Result:
         """An `up` under load."""
         door = edge(self.engine, self.deployment.stack)
         before = generation(door)
         with traffic(
-            url or self.deployment.url, users, rate=RATE, sockets=sockets, requests=REQUESTS, resend=False
+            url or self.deployment.url, users, rate=rate, sockets=sockets, requests=requests, resend=False
         ) as seen:
             time.sleep(2)
             began = time.monotonic()
@@ -92,9 +105,9 @@ class _System:
 
 
 def rolling_systems() -> list[Result]:
-    """celery has no WebSockets. tts-proxy is asked as the backend asks it, on the edge's inner port."""
+    """celery and gpu have no WebSockets. tts-proxy is asked as by the backend, on the edge's inner port."""
     with tempfile.TemporaryDirectory(prefix="berth-bench-") as folder:
-        return [*celery(Path(folder)), *cloud_api(Path(folder))]
+        return [*celery(Path(folder)), *cloud_api(Path(folder)), *gpu(Path(folder))]
 
 
 def celery(folder: Path) -> list[Result]:
@@ -120,7 +133,7 @@ def cloud_api(folder: Path) -> list[Result]:
         trust = deployment.trust()
         assert not isinstance(trust, bool)
         person = Person(deployment.url, trust=trust)
-        everything, of_backend = editors(person), editors(person, "/api/me", "/api/voices", "/health")
+        everything, of_backend = editors(person), editors(person, "/api/me", "/api/voices")
         speech = Users(
             asks=[_SPEECH, *[Ask("GET", "/v1/voices")] * 39],
             socket=everything.socket,
@@ -139,6 +152,20 @@ def cloud_api(folder: Path) -> list[Result]:
         return [*results, system.recreated("backend", of_backend, sockets=10)]
 
 
+def gpu(folder: Path) -> list[Result]:
+    """Its application, while it speaks."""
+    settings = {"device": "cpu", "texts": {"kind": "built-in"}}
+    with _deployed(folder, "gpu", settings) as system:
+        trust = system.deployment.trust()
+        assert not isinstance(trust, bool)
+        asks = [
+            Ask("POST", "/api/tts", json.dumps({"text": f"number {number}"}).encode())
+            for number in range(_SPOKEN)
+        ]
+        users = Users(asks=asks, trust=trust)
+        return [system.rolled("app", users, sockets=0, rate=5, requests=_SPOKEN)]
+
+
 def _reroute(deployment: Deployment) -> None:
     """A route of the copied project changes, and with it nothing but nginx's configuration."""
     path = deployment.folder / "stacks/cloud_api.py"
@@ -150,7 +177,7 @@ def _reroute(deployment: Deployment) -> None:
 
 
 @contextmanager
-def _deployed(folder: Path, name: str, settings: Mapping[str, Mapping[str, Any]]) -> Iterator[_System]:
+def _deployed(folder: Path, name: str, settings: Mapping[str, Any]) -> Iterator[_System]:
     """A stack of its own in the copy; nothing of it is left."""
     deployment = Deployment(folder, name)
     engine = docker.from_env()

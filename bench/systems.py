@@ -1,4 +1,4 @@
-"""celery and cloud-api: `up` against the same containers made by hand, and an `up` that changes nothing."""
+"""celery, cloud-api and gpu: `up` against the same containers made by hand, and one that changes nothing."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ _SYSTEMS: Final[Mapping[str, Mapping[str, Any]]] = {
         "worker": {"replicas": 3},
     },
     "cloud-api": {"apis": {"kind": "stand-in"}, "backend": {"replicas": 2}},
+    "gpu": {"device": "cpu", "texts": {"kind": "built-in"}},
 }
 _GOAL: Final = 1.5
 

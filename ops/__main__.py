@@ -28,12 +28,18 @@ def main() -> int:
     if paths:
         os.environ["PYTHONPATH"] = os.pathsep.join(paths)
 
-    from ops.cli import app
-
     arguments = verb_first(sys.argv[1:])
 
     try:
+        from ops.cli import app
+
         app(arguments, prog_name="berth", standalone_mode=True)
+    except SystemExit as error:
+        from ops.watching import status
+
+        if (code := status(error.code, arguments)) is not None:
+            return code
+        raise
     except UserError as error:
         sys.stdout.flush()
         sys.stderr.write(f"error: {error.cause}\n  fix: {error.fix}\n")

@@ -50,6 +50,8 @@ def curl(door: Door, stack: str) -> str:
     words = ["curl"]
     if door.authority is not None:
         words += ["--cacert", str(_file_of(door.authority, f"{stack}-{door.system}"))]
+    if door.untrusted:
+        words.append("--insecure")
     return shlex.join([*words, f"{door.url}/health"])
 
 

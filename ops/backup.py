@@ -25,6 +25,11 @@ def folder(stack: str) -> Path:
     return places.data() / "backups" / stack
 
 
+def stores_of(outputs: StackOutputs) -> bool:
+    """Whether the stack has a database that can be dumped."""
+    return any(kept.kind in dumps.SUFFIX for it in outputs.systems.values() for kept in it.stores.values())
+
+
 def stores(outputs: StackOutputs, wanted: Sequence[str] = ()) -> list[dumps.Store]:
     """The wanted stores of a stack, or all. Raises UserError for an unknown name, and when it has none."""
     found = {
@@ -79,13 +84,25 @@ def restore(stack: Stack, name: str, file: Path, *, yes: bool) -> None:
             size = dumps.verify(client, store, file)
         if not yes:
             _confirm(stack.name, store, file)
-        copy = _dump(client, store, folder(stack.name), "before-restore-")
+        copy = _copy(client, store, stack.name)
         try:
             with step(f"Restoring {store.name} from {file.name}"):
                 dumps.load(client, store, file, size)
         except (UserError, KeyboardInterrupt, OSError) as error:
             _back(client, store, copy, error)
     say(f"{store.name}: database {store.database} is as in {file}; what it was before: {copy}")
+
+
+def _copy(client: DockerClient, store: dumps.Store, stack: str) -> Path:
+    """Of what a restore replaces."""
+    try:
+        return _dump(client, store, folder(stack), "before-restore-")
+    except UserError as error:
+        raise UserError(
+            f"no copy can be made of what {store.name} has now, and nothing was changed: {error.cause}",
+            fix=f"{error.fix}; where its data are too damaged for that: docs/backups.md, 'A database too "
+            "damaged to be copied'",
+        ) from None
 
 
 def _dump(client: DockerClient, store: dumps.Store, to: Path, prefix: str = "") -> Path:

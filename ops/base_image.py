@@ -22,9 +22,12 @@ from stacks import content
 FOLDER = ROOT / "workloads" / "base"
 
 
-def wanted(stack: StackFile) -> str | None:
-    """The base that the stack's local images stand on; None when its images come from elsewhere."""
-    return content.base_image(ROOT / "workloads") if _chooses_local(stack.config) else None
+def wanted(stack: StackFile, *, root: Path = ROOT) -> str | None:
+    """The base that the stack's local images stand on; None when its images come from elsewhere.
+
+    root: the project's folder.
+    """
+    return content.base_image(root / "workloads") if _chooses_local(stack.config) else None
 
 
 def _chooses_local(settings: Any) -> bool:

@@ -39,7 +39,8 @@ FAST = ("tests/unit", "tests/policy")
 # Whole systems, composed under mocks: no engine either, but each of them takes a second.
 WHOLE = ("tests/systems",)
 SLOW = ("tests/docker", "tests/engine")
-# Nothing is shared between fast tests, and many of them wait: more of them run than there are cores.
+# Nothing is shared between fast tests. A process more than cores costs more than it gains, unless tests wait.
+ALL_CORES = ("-n", "auto", "--dist", "worksteal")
 TOGETHER = ("-n", "3", "--dist", "worksteal")
 # The others wait for containers most of the time. What is in one file shares its stack and its images.
 BESIDE = ("-n", "3", "--dist", "loadfile", "--durations", "30")
@@ -59,7 +60,7 @@ def run(arguments: Sequence[str]) -> int:
         parts = [_wanted(arguments)]
         if not arguments:
             parts = [
-                (*TOGETHER, "-m", "not slow", *FAST),
+                (*ALL_CORES, "-m", "not slow", *FAST),
                 (*TOGETHER, "-m", "slow", *FAST),
                 (*TOGETHER, *WHOLE),
                 (*BESIDE, *SLOW),
@@ -94,7 +95,8 @@ def lint() -> list[str]:
 def _wanted(arguments: Sequence[str]) -> Sequence[str]:
     """pytest's arguments for those of a person: fast tests together, unless an option says otherwise."""
     plain = not any(word.startswith("-") and word != "-m" for word in arguments)
-    return (*TOGETHER, *arguments) if plain and _fast(arguments) else arguments
+    together = ALL_CORES if "not slow" in arguments else TOGETHER
+    return (*together, *arguments) if plain and _fast(arguments) else arguments
 
 
 def _fast(arguments: Sequence[str]) -> bool:

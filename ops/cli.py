@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ops import upkeep
+from ops import deploy_verbs, upkeep, watching
 from ops.errors import UserError
 from ops.options import DEV, Json, StackName, Yes
 from ops.progress import say
@@ -23,7 +23,9 @@ app = typer.Typer(
 )
 config = typer.Typer(help="The settings of a stack file.", no_args_is_help=True)
 app.add_typer(config, name="config")
+app.add_typer(deploy_verbs.app, name="deploy")
 app.add_typer(upkeep.app)
+app.add_typer(watching.app)
 
 
 def _document(content: Any) -> None:
@@ -83,6 +85,9 @@ def up(
         str | None,
         typer.Option(help="Deploy this release (what `push` gave a commit's images); goes into the file."),
     ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Run also where nothing has changed since the last up.")
+    ] = False,
 ) -> None:
     """Bring the stack up, from nothing if need be, and wait until it answers.
 
@@ -100,7 +105,7 @@ def up(
     if tag is not None:
         release.choose(opened)
     to = sys.stderr if json_ else sys.stdout
-    exported = apply(opened, "up", yes=yes, to=to, accepted=accept_data_loss or ())
+    exported = apply(opened, "up", yes=yes, to=to, accepted=accept_data_loss or (), again=again)
     urls = opened.outputs(exported).urls
     seconds = round(time.monotonic() - began, 1)
     if json_:
@@ -182,13 +187,35 @@ def env(stack: StackName = DEV) -> None:
 @app.command()
 def doctor(stack: StackName = DEV, json_: Json = False) -> None:
     """Say what is there, what is missing and how to get it. Changes nothing."""
-    from ops import doctor as report
+    from ops import findings as report
+    from ops.doctor import examine
 
-    findings = report.examine(stack)
+    findings = examine(stack)
     if json_:
         _document(report.document(findings))
     else:
-        report.show(findings)
+        report.show(findings, good="nothing stands in the way of ./berth up")
+    raise typer.Exit(report.exit_code(findings))
+
+
+@app.command()
+def preflight(stack: StackName = DEV, json_: Json = False) -> None:
+    """Say whether the host that is to run the stack can: settings, room, ports, networks, GPUs.
+
+    Where the host tells no other way, a small container asks there, and is gone when this ends; nothing else
+    is touched. Exits 0 when nothing is missing, which what is not known may still be; 1 when something is.
+    """
+    from ops import findings as report
+    from ops.preflight import examine
+
+    findings = examine(stack)
+    if json_:
+        _document({"stack": stack, "unknown": report.unknown(findings), **report.document(findings)})
+    else:
+        good = f"the host can run stack {stack}; next: ./berth up -s {stack}"
+        if unknown := report.unknown(findings):
+            good = f"nothing found in the way of stack {stack}; not known: {', '.join(unknown)}"
+        report.show(findings, good=good)
     raise typer.Exit(report.exit_code(findings))
 
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING
 
+from ops import engine
 from ops.errors import UserError
 from ops.progress import say
-from ops.recorded import DataVolume, data_volumes
+from ops.recorded import DataVolume, data_volumes, networks
 from ops.stack import Stack
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
 
 
 def refuse_unasked(name: str, *, yes: bool, with_data: bool) -> None:
@@ -19,8 +26,13 @@ def refuse_unasked(name: str, *, yes: bool, with_data: bool) -> None:
 
 
 def destroy(stack: Stack, *, yes: bool, with_data: bool) -> None:
-    """Destroys the stack's resources. Raises UserError when it is not confirmed."""
-    volumes = data_volumes(stack.export())
+    """Destroys the stack's resources.
+
+    Raises UserError when it is not confirmed, or while containers of others are in the stack's networks.
+    """
+    exported = stack.export()
+    _refuse_left_behind(stack, networks(exported))
+    volumes = data_volumes(exported)
     if with_data:
         _confirm_by_name(stack.name, volumes)
         stack.pulumi.capture("state", "unprotect", "--all", "--yes", "--stack", stack.name)
@@ -35,6 +47,46 @@ def destroy(stack: Stack, *, yes: bool, with_data: bool) -> None:
         if any(volume.folder is None for volume in volumes):
             say(f"  to remove them for good: ./berth destroy -s {stack.name} --with-data")
         _tell_folders(stack, volumes)
+
+
+def _refuse_left_behind(stack: Stack, owned: Mapping[str, str]) -> None:
+    """Raises UserError where others run in the stack's networks.
+
+    They would lose what they talk to, and keep the networks from going with half of the stack gone.
+    """
+    from docker.errors import NotFound
+
+    if stack.engine is None or not owned:
+        return
+    others: list[str] = []
+    stacks: set[str] = set()
+    try:
+        with closing(stack.engine.client()) as client:
+            for id, network in owned.items():
+                with suppress(NotFound):
+                    inside = client.api.inspect_network(id)["Containers"] or {}
+                    for container in _there(client, inside):
+                        if (whose := container.labels.get("berth.stack", "")) != stack.name:
+                            where = f"stack {whose}, network {network}" if whose else f"network {network}"
+                            others.append(f"{container.name} ({where})")
+                            stacks |= {whose} if whose else set()
+    except engine.failures() as error:
+        raise UserError(f"{engine.in_words(error)}; nothing was destroyed", fix="./berth doctor") from None
+    if others:
+        first = [f"./berth destroy -s {name}" for name in sorted(stacks)] or ["stop them"]
+        raise UserError(
+            f"nothing was destroyed: stack {stack.name} owns what others run in: {', '.join(sorted(others))}",
+            fix=f"first {', '.join(first)}; then ./berth destroy -s {stack.name}",
+        )
+
+
+def _there(client: DockerClient, ids: Iterable[str]) -> Iterator[Container]:
+    """Those of the containers that have not gone meanwhile."""
+    from docker.errors import NotFound
+
+    for id in ids:
+        with suppress(NotFound):
+            yield client.containers.get(id)
 
 
 def _names(volumes: Sequence[DataVolume]) -> str:
@@ -75,7 +127,11 @@ def _remove(stack: Stack, volumes: Sequence[DataVolume]) -> None:
     """Removes what the state only let go of (retained volumes), and says what is really gone."""
     from docker.errors import APIError, NotFound
 
-    if stack.engine is None or not volumes:
+    if not volumes:
+        return
+    if stack.engine is None:
+        say(f"not removed: {_names(volumes)}: they were on the stack's own machine, or are on its data disk,")
+        say("  which its cloud keeps, and asks money for, until you release it there")
         return
     client = stack.engine.client()
     try:

@@ -4,54 +4,33 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import Any, Literal
 
 from ops import apt, base_image, engine, passphrase, places, sealed, settings, toolchain
 from ops.errors import UserError
-from ops.progress import say
+from ops.findings import Finding, Look, gather
+from ops.host_facts import root_here
 from ops.project import StackFile, WantedHost
 
 SPACE = 5 << 30  # bytes: CLI 160 MB, Go's caches 2 GB, base and images 1.5 GB, and room to work
-
-Grade = Literal["ok", "later", "missing"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at. grade: `later` is made by the first `up`; `missing` needs the user."""
-
-    what: str
-    grade: Grade
-    found: str
-    fix: str = ""
 
 
 def examine(stack_name: str) -> list[Finding]:
     """Looks at everything a run of the stack needs."""
     file = StackFile(stack_name)
-    looks: tuple[tuple[str, Callable[[], list[Finding]]], ...] = (
+    looks: tuple[Look, ...] = (
         ("Python", lambda: [_python()]),
         ("stack file", lambda: [_stack(file)]),
         ("secrets", lambda: [_secrets(file)]),
         ("Pulumi", lambda: [_toolchain()]),
-        ("Docker engine", lambda: [_engine(file)]),
+        ("Docker engine", lambda: [docker_engine(file)]),
         ("base image", lambda: [_base(file)]),
         ("passphrase", lambda: [_passphrase(file)]),
         ("disk space", lambda: _disks(file)),
     )
-    findings: list[Finding] = []
-    for what, look in looks:
-        try:
-            found = look()
-        except UserError as error:
-            found = [Finding(what, "missing", error.cause, error.fix)]
-        # Each look reads the stack file; what is wrong with it is told once.
-        told = {finding.found for finding in findings if finding.grade == "missing"}
-        findings += [finding for finding in found if finding.grade != "missing" or finding.found not in told]
-    return findings
+    return gather(looks)
 
 
 def _python() -> Finding:
@@ -87,7 +66,8 @@ def _toolchain() -> Finding:
     return Finding("Pulumi", "ok", f"{toolchain.origin(found)} ({found.pulumi})")
 
 
-def _engine(file: StackFile) -> Finding:
+def docker_engine(file: StackFile) -> Finding:
+    """The engine that the stack runs on: its version, or why it does not answer."""
     try:
         wanted = file.host
     except UserError:
@@ -107,11 +87,14 @@ def _engine(file: StackFile) -> Finding:
                 "Docker engine", "later", "none answers; the first up installs and starts Debian's"
             )
         return Finding("Docker engine", "missing", error.cause, error.fix)
-    client = found.client()
     try:
-        version = client.version()["Version"]
-    finally:
-        client.close()
+        with closing(found.client()) as client:
+            version = client.version()["Version"]
+    except UserError as error:
+        return Finding("Docker engine", "missing", error.cause, error.fix)
+    except engine.failures() as error:
+        told = f"{engine.in_words(error)} ({found.host}, {found.origin})"
+        return Finding("Docker engine", "missing", told, "see that it runs, and look again")
     return Finding("Docker engine", "ok", f"{version} at {found.host} ({found.origin})")
 
 
@@ -179,10 +162,9 @@ def _docker_root(file: StackFile) -> Path | None:
     except UserError:
         return None
     try:
-        root = Path(client.info()["DockerRootDir"])
+        return root_here(found, client.info())
     finally:
         client.close()
-    return root if root.exists() else None  # Docker Desktop's is inside its own machine
 
 
 def _disk(folders: Sequence[Path]) -> Finding:
@@ -193,24 +175,3 @@ def _disk(folders: Sequence[Path]) -> Finding:
             "disk space", "missing", found, f"free some: {SPACE >> 30} GiB are needed the first time"
         )
     return Finding("disk space", "ok", found)
-
-
-def document(findings: Sequence[Finding]) -> dict[str, Any]:
-    """The findings for a script."""
-    return {"ok": exit_code(findings) == 0, "findings": [asdict(finding) for finding in findings]}
-
-
-def show(findings: Sequence[Finding]) -> None:
-    """The findings for a person."""
-    mark = {"ok": "ok     ", "later": "later  ", "missing": "MISSING"}
-    for finding in findings:
-        sys.stdout.write(f"{mark[finding.grade]}  {finding.what}: {finding.found}\n")
-        if finding.fix:
-            sys.stdout.write(f"         fix: {finding.fix}\n")
-    if exit_code(findings) == 0:
-        say("nothing stands in the way of ./berth up")
-
-
-def exit_code(findings: Sequence[Finding]) -> int:
-    """0 when `up` can work."""
-    return int(any(finding.grade == "missing" for finding in findings))

@@ -12,6 +12,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ max_allowed_packet=1G
 loose-set-gtid-purged=OFF
 SECRET
 """
-# Arguments of each: the database, its owner, how many bytes come in.
+# Arguments of each: the database, its owner, how many bytes come in, and of a list before them.
 _DUMP = {
     "postgres": f"{_POSTGRES}\npg_dump -Fc",
     "mysql": f"{_MYSQL}\n"
@@ -56,8 +57,11 @@ _DUMP = {
     '    --no-tablespaces --add-drop-database --databases "$1"',
 }
 _LOAD = {
-    "postgres": f'{_POSTGRES}\nhead -c "$3" \\\n'
-    '    | pg_restore --clean --if-exists --single-transaction --exit-on-error -d "$1"',
+    # `head` may take more than it hands on.
+    "postgres": f'{_POSTGRES}\ntrap \'rm -f "$login" "$login.list"\' EXIT\n'
+    'dd bs=1 count="$4" 2>/dev/null > "$login.list"\n'
+    'head -c "$3" \\\n'
+    '    | pg_restore --clean --if-exists --single-transaction --exit-on-error -L "$login.list" -d "$1"',
     "mysql": f'{_MYSQL}\nhead -c "$3" | mysql --defaults-file="$login"',
 }
 _READ_ALL = 'head -c "$1" | pg_restore -f /dev/null'
@@ -126,20 +130,33 @@ def load(client: DockerClient, store: Store, path: Path, size: int) -> None:
     """Puts a dump that `verify` has measured into the running server. Raises UserError when that fails."""
     opener: Callable[..., Any] = gzip.open if store.kind == "mysql" else Path.open
     with opener(path, "rb") as file:
-        feed = _measured(file, size, path)
-        _do(client, store, _LOAD[store.kind], str(size), feed=feed, doing="the restore failed")
+        listed = without_extensions(_listed(client, store, path, size)) if store.kind == "postgres" else b""
+        feed = chain([listed], _measured(file, size, path)) if listed else _measured(file, size, path)
+        sizes = str(size), str(len(listed))
+        _do(client, store, _LOAD[store.kind], *sizes, feed=feed, doing="the restore failed")
+
+
+def without_extensions(listed: bytes) -> bytes:
+    """An archive's entries but for extensions: those are the superuser's, and there already."""
+    return b"".join(line for line in listed.splitlines(keepends=True) if b" EXTENSION " not in line)
+
+
+def _listed(client: DockerClient, store: Store, path: Path, size: int, script: str = _LIST) -> bytes:
+    """What pg_restore says of an archive."""
+    said = bytearray()
+    with path.open("rb") as file:
+        try:
+            feed = _measured(file, size, path)
+            streams.run(client, store.container, script, str(size), feed=feed, sink=said.extend)
+        except streams.ScriptError as error:
+            raise _broken(path, str(error)) from None
+    return bytes(said)
 
 
 def _verify_archive(client: DockerClient, store: Store, path: Path) -> int:
     size = path.stat().st_size
-    listed = bytearray()
-    for script, sink in ((_LIST, listed.extend), (_READ_ALL, None)):
-        with path.open("rb") as file:
-            try:
-                feed = _measured(file, size, path)
-                streams.run(client, store.container, script, str(size), feed=feed, sink=sink)
-            except streams.ScriptError as error:
-                raise _broken(path, str(error)) from None
+    listed = _listed(client, store, path, size)
+    _listed(client, store, path, size, _READ_ALL)
     names = [line.partition(":")[2].strip() for line in listed.decode().splitlines() if "dbname:" in line]
     if names != [store.database]:
         raise _broken(path, f"it is of database {', '.join(names)}, and {store.name} has {store.database}")

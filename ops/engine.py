@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 import signal
@@ -18,6 +16,7 @@ from ops.errors import UserError
 from ops.hold import hold
 from ops.progress import say, step
 from ops.project import WantedHost
+from stacks.engine_context import context
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -46,8 +45,11 @@ class Engine:
     ssh_opts: tuple[str, ...] = ()
     pid: int | None = None
 
-    def client(self) -> DockerClient:
-        """A client; close it after use. Raises UserError when the engine cannot be reached."""
+    def client(self, *, timeout: float | None = None) -> DockerClient:
+        """A client; close it after use. Raises UserError when the engine cannot be reached.
+
+        timeout: seconds that the engine may be silent before a call fails; None: for ever.
+        """
         import docker
 
         from offline.docker.resource import ResourceError
@@ -55,19 +57,20 @@ class Engine:
         client = docker.DockerClient.__new__(docker.DockerClient)
         try:
             # The plugin's connection: it knows ssh options, and what one can reach the other can.
-            client.api = self.connection().api
+            client.api = self.connection(timeout=timeout).api
         except ResourceError as error:
             if (reason := _known(error.cause)) is None:
                 raise UserError(error.cause, fix=error.fix or ways_out(self.host)) from None
             raise self.silent(reason) from None
         return client
 
-    def connection(self, **config: Any) -> Connection:
+    def connection(self, *, timeout: float | None = None, **config: Any) -> Connection:
         """The plugin's connection, not yet made. config: more of the provider's settings."""
         from offline.docker.engine import Engine as Connection
 
         return Connection(
-            {"host": self.host, "certPath": self.cert_path, "sshOpts": list(self.ssh_opts), **config}
+            {"host": self.host, "certPath": self.cert_path, "sshOpts": list(self.ssh_opts), **config},
+            timeout=timeout,
         )
 
     def silent(self, reason: str) -> UserError:
@@ -104,26 +107,10 @@ def address(wanted: WantedHost) -> tuple[str, str]:
         return wanted.address, FROM_STACK
     if host := os.environ.get("DOCKER_HOST"):
         return host, "DOCKER_HOST"
-    if found := _context():
-        return found
+    if found := context():
+        name, host = found
+        return host, f"the docker context {name!r}"
     return DEFAULT_HOST, "the default socket"
-
-
-def _context() -> tuple[str, str] | None:
-    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
-    try:
-        name = (
-            os.environ.get("DOCKER_CONTEXT")
-            or json.loads((folder / "config.json").read_text())["currentContext"]
-        )
-        if name == "default":
-            return None
-        meta = folder / "contexts" / "meta" / hashlib.sha256(name.encode()).hexdigest() / "meta.json"
-        return str(
-            json.loads(meta.read_text())["Endpoints"]["docker"]["Host"]
-        ), f"the docker context {name!r}"
-    except (OSError, ValueError, KeyError):
-        return None
 
 
 def answers(engine: Engine) -> str | None:
@@ -142,6 +129,33 @@ def answers(engine: Engine) -> str | None:
     finally:
         client.close()
     return None
+
+
+def failures() -> tuple[type[Exception], ...]:
+    """What a client raises: the engine is gone, or its way there, or it refuses; or this machine does."""
+    import requests
+    from docker.errors import DockerException
+
+    return DockerException, requests.RequestException, OSError
+
+
+def in_words(error: Exception) -> str:
+    """Which of the failures that was."""
+    import requests
+    from docker.errors import APIError
+
+    lost = (
+        requests.ConnectionError,
+        requests.Timeout,
+        requests.exceptions.ChunkedEncodingError,
+        ConnectionError,
+        TimeoutError,
+    )
+    if isinstance(error, lost):
+        return f"the Docker engine stopped answering: {error}"
+    if isinstance(error, APIError):
+        return f"the Docker engine refuses: {error.explanation or error}"
+    return f"it cannot be looked at: {error}"
 
 
 def _reason(error: BaseException) -> str:

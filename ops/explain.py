@@ -76,10 +76,13 @@ RULES = (
         '`pulumi cancel --stack {stack}` after eval "$(./berth env)"',
     ),
     _rule(
-        r"cannot be deleted\s+because it is protected|as it is currently marked for protection",
-        "a protected resource would be deleted or replaced (named above); nothing of it was changed",
-        "undo the setting that makes this necessary; to give the data up on purpose: ./berth destroy "
-        "--with-data",
+        r'resource "(?P<urn>[^"]+)"(?: as part of replacing "[^"]+")?\s+'
+        r"(?:cannot be deleted\s+because it is protected|as it is currently marked for protection)",
+        "a protected resource would be deleted or replaced: {urn}; nothing of it was changed",
+        "undo the setting that makes this necessary; to do without this one (and each other that is named "
+        "above) on purpose: eval \"$(./berth env -s {stack})\"; pulumi state unprotect '{urn}' --yes "
+        "--stack {stack}; ./berth up -s {stack}. Its volume then stays on the engine with its data, until "
+        "`docker volume rm` removes it (`docker volume ls` has its name)",
     ),
     _rule(
         r"unmarshal.{0,40}(deployment|checkpoint)"

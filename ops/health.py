@@ -35,15 +35,15 @@ class Answer:
 def ask(door: Door) -> list[Answer]:
     """Asks every path of the door once."""
     return [
-        Answer(system=door.system, url=url, problem=_problem(url, door.authority))
+        Answer(system=door.system, url=url, problem=_problem(url, trust(door)))
         for url in (door.url.rstrip("/") + path for path in door.paths)
     ]
 
 
-def _problem(url: str, authority: str | None) -> str | None:
+def _problem(url: str, trust: ssl.SSLContext) -> str | None:
     # Our own host is not behind a proxy.
     opener = urllib.request.build_opener(
-        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=_trust(authority))
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust)
     )
     try:
         with opener.open(url, timeout=TIMEOUT) as answer:
@@ -54,11 +54,13 @@ def _problem(url: str, authority: str | None) -> str | None:
         return f"no answer: {getattr(error, 'reason', error) or type(error).__name__}"
 
 
-def _trust(authority: str | None) -> ssl.SSLContext:
+def trust(door: Door) -> ssl.SSLContext:
     """The world's authorities, and the stack's own."""
     context = ssl.create_default_context()
-    if authority is not None:
-        context.load_verify_locations(cadata=authority)
+    if door.authority is not None:
+        context.load_verify_locations(cadata=door.authority)
+    if door.untrusted:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return context
 
 

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from ops.errors import UserError
 from ops.progress import say
@@ -26,15 +27,13 @@ def hold(path: Path, *, doing: str, wait: bool) -> Iterator[None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="utf-8") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _taken(handle):
             holder = _read(path)
             if not wait:
                 raise UserError(
                     f"{doing} cannot start: {holder}",
                     fix="wait until it ends, or stop it with Ctrl-C in its own terminal (never with kill -9)",
-                ) from None
+                )
             say(f"waiting: {holder}")
             fcntl.flock(handle, fcntl.LOCK_EX)
         handle.truncate(0)
@@ -45,6 +44,31 @@ def hold(path: Path, *, doing: str, wait: bool) -> Iterator[None]:
             yield
         finally:
             handle.truncate(0)
+
+
+def _taken(handle: IO[str]) -> bool:
+    """Takes the lock where it is free; `held` has it for less than a moment, and is no holder."""
+    for pause in (0.02, 0.05, 0.1, None):
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if pause:
+                time.sleep(pause)
+        else:
+            return True
+    return False
+
+
+def held(path: Path) -> bool:
+    """Whether a process holds the lock now."""
+    try:
+        with path.open(encoding="utf-8") as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _read(path: Path) -> str:

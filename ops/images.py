@@ -174,10 +174,20 @@ def prune(stack: Stack, exported: Mapping[str, Any]) -> list[str]:
     """Removes the images of earlier deployments that nobody needs; their names."""
     if stack.engine is None:
         return []
+    from ops import deployments
+
     names = remembered(stack)
     with closing(stack.engine.client()) as client:
         there = {tag: str(image["Id"]) for image in client.api.images() for tag in image["RepoTags"] or []}
         used = {str(container["ImageID"]) for container in client.api.containers(all=True)}
+        try:
+            used |= deployments.of(stack).image_ids()  # a rollback needs them
+        except UserError as error:
+            say(
+                "images of earlier deployments stay: which of them a rollback needs cannot be told: "
+                f"{error.cause}"
+            )
+            return []
         gone = [name for name in obsolete(names, built(exported), there, used) if _remove(client, name)]
     _write(stack, [name for name in names if name in there and name not in gone])
     return gone

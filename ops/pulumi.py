@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import takewhile
+from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
@@ -36,11 +37,13 @@ class Pulumi:
     """The CLI bound to one stack.
 
     program: path of the executable. environment: everything it needs on top of ours. stack: the stack's name.
+    folder: the project's, with Pulumi.yaml.
     """
 
     program: str
     environment: Mapping[str, str]
     stack: str
+    folder: Path = ROOT
 
     def stream(self, *args: str, verb: str | None = None, to: TextIO | None = None) -> str:
         """Runs a command and shows its output as it comes. verb: what the user ran, where that is another.
@@ -134,7 +137,7 @@ class Pulumi:
         try:
             return subprocess.Popen(
                 [self.program, *args, *([] if interactive else ["--non-interactive"])],
-                cwd=ROOT,
+                cwd=self.folder,
                 env={**os.environ, **self.environment},
                 stdin=stdin,
                 stdout=stdout,

@@ -38,6 +38,7 @@ class Recorded:
     stays: bool
     starts: bool
     networks: tuple[Membership, ...] = ()
+    system: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,12 +55,16 @@ class DataVolume:
 
 @dataclass(frozen=True, kw_only=True)
 class Door:
-    """Where a system answers, and the paths to ask there. authority: whose certificate (PEM) it must have."""
+    """Where a system answers, and the paths to ask there. authority: whose certificate (PEM) it must have.
+
+    untrusted: its certificate is one that cannot be checked.
+    """
 
     system: str
     url: str
     paths: tuple[str, ...]
     authority: str | None = None
+    untrusted: bool = False
 
 
 def resources(exported: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -105,9 +110,15 @@ def containers(exported: Mapping[str, Any]) -> list[Recorded]:
                     )
                     for network in joined
                 ),
+                system=labels.get("berth.system") or None,
             )
         )
     return sorted(found, key=lambda container: (container.service, container.name))
+
+
+def ids(exported: Mapping[str, Any]) -> dict[str, str]:
+    """The id of each container in a state, by its name."""
+    return {container.name: container.id for container in containers(exported)}
 
 
 def data_volumes(exported: Mapping[str, Any]) -> list[DataVolume]:
@@ -148,21 +159,22 @@ def doors(exported: Mapping[str, Any]) -> list[Door]:
             url=system.url,
             paths=tuple(dict.fromkeys(["/health", *system.checks])),
             authority=system.authority,
+            untrusted=system.untrusted,
         )
         for name, system in (found.systems if found else {}).items()
         if system.url
     ]
 
 
-def unmade(exported: Mapping[str, Any]) -> list[str]:
-    """What an `up` that ended early did not come to, a line each."""
+def unmade(exported: Mapping[str, Any]) -> list[tuple[str | None, str]]:
+    """What an `up` that ended early did not come to: its system, if that is known, and a line."""
     found = outputs(exported)
     if found is None:
-        return ["the last up ended before it was done: the stack exports nothing yet"]
+        return [(None, "the last up ended before it was done: the stack exports nothing yet")]
     names = {container.name for container in containers(exported)}
     return [
-        f"{service} ({container}): not made yet"
-        for system in found.systems.values()
+        (name, f"{service} ({container}): not made yet")
+        for name, system in found.systems.items()
         for service, described in system.services.items()
         for container in described.containers
         if container not in names

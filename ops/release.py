@@ -95,7 +95,7 @@ def push(stack: Stack) -> list[str]:
             if release not in absent:
                 say(f"{release.name} is there already, and stays as it is")
         base = base_of(WORKLOADS)
-        if any(release.args["BASE"] == base for release in absent):
+        if any(release.args.get("BASE") == base for release in absent):
             base_image.provide(builder, stack.file, base)
         for release in absent:
             _build(context, release)
@@ -195,7 +195,7 @@ def _build(context: Context, release: Release) -> None:
         image_build.run(
             context,
             image_build.Build(
-                context=BuildContext(str(folder), str(folder / "Dockerfile")),
+                context=BuildContext(str(folder), str(folder / release.dockerfile)),
                 tag=release.local,
                 args=release.args,
                 credentials=credentials,

@@ -66,9 +66,14 @@ def verify(file: StackFile, passphrase: str) -> None:
 
     What is not even whole is for `check` to tell.
     """
+    opened(file, passphrase)
+
+
+def opened(file: StackFile, passphrase: str) -> dict[str, str]:
+    """The sealed values by their paths. Raises UserError as `verify` does; nobody shows what is in them."""
     salted = _salt(file.content.get(_SALT))
     if salted is None:
-        return
+        return {}
     salt, known = salted
     key = hashlib.pbkdf2_hmac("sha256", passphrase.encode(), salt, _ROUNDS)
     if known.opened(key) != _KNOWN:
@@ -77,9 +82,11 @@ def verify(file: StackFile, passphrase: str) -> None:
             fix="set PULUMI_CONFIG_PASSPHRASE (or PULUMI_CONFIG_PASSPHRASE_FILE) to the one it was made "
             f"with; if {_SALT} was changed since, restore it",
         )
-    if shut := [it for it in find(file) if it.parts and it.opened(key) is None]:
+    values = {it: it.opened(key) for it in find(file) if it.parts}
+    if shut := [it for it, value in values.items() if value is None]:
         words = "its `secure:` was changed, or sealed for another salt"
         raise _refused(file, [f"{it.path}: {words}" for it in shut], shut)
+    return {it.path: value.decode(errors="replace") for it, value in values.items() if value is not None}
 
 
 def find(file: StackFile) -> Iterator[Sealed]:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ops import authority, sealed
 from ops.errors import UserError
 from ops.progress import say
 from ops.project import StackFile
-from stacks.secrets import SEALED
+from stacks.secrets import SEALED, can_be_made
 from stacks.stack_file import NAMESPACE, unknown_parts
 
 if TYPE_CHECKING:
     from ops.stack import Stack
     from stacks.secrets import SecretRequest
     from stacks.settings import StackSettings
+
+SECRETS = "berth:secrets"
 
 
 def schema() -> dict[str, Any]:
@@ -26,10 +29,17 @@ def schema() -> dict[str, Any]:
     return json_schema()
 
 
-def check(file: StackFile, *, secrets: bool = True) -> StackSettings:
+def check(
+    file: StackFile,
+    *,
+    secrets: bool = True,
+    hosts: bool = True,
+    opened: Mapping[str, str] = MappingProxyType({}),
+) -> StackSettings:
     """The settings. Raises UserError with all that is wrong in the stack file; secrets' values stay sealed.
 
-    secrets: also name the missing ones that only the user can set, and certificate files that cannot serve.
+    secrets: also name the missing ones that only the user can set, certificate files that cannot serve, and,
+    unless not hosts, what the host lacks. opened: values of secrets by their paths, to be looked at, too.
     """
     from stacks.problems import Problem, SettingsError
     from stacks.secrets import plain_names
@@ -37,16 +47,19 @@ def check(file: StackFile, *, secrets: bool = True) -> StackSettings:
 
     sealed.check(file)
     missing = missing_secrets(file)
-    unset = missing if secrets and not _may_generate(file) else []
+    unset = [it for it in missing if not (_may_generate(file) and can_be_made(it))] if secrets else []
     config = _as_engine_hands_it_over(file)
-    if made := [request.name for request in missing if request not in unset]:
-        config["berth:secrets"] = json.dumps(_given(file) | dict.fromkeys(made, SEALED))
+    made = [request.name for request in missing if request not in unset]
+    if made or opened:
+        given = {name: opened.get(f"{SECRETS}.{name}", value) for name, value in _given(file).items()}
+        config[SECRETS] = json.dumps(given | dict.fromkeys(made, SEALED), default=str)
     try:
         found: StackSettings | None = load(
             config,
-            {"berth:secrets"},
+            {SECRETS},
             stack=file.name,
             certificates=secrets,
+            hosts=secrets and hosts,
             plain=plain_names(file.config.get("secrets")),
         ).stack
         problems: tuple[Problem, ...] = ()
@@ -72,7 +85,7 @@ def ensure_secrets(stack: Stack, *, renewed: Sequence[str] = ()) -> None:
     in `renewed` are made. Raises UserError naming the others, before the stack file is touched.
     """
     file, pulumi = stack.file, stack.pulumi
-    missing = missing_secrets(file) if _may_generate(file) else []
+    missing = [it for it in missing_secrets(file) if can_be_made(it)] if _may_generate(file) else []
     names = [request.name for request in missing]
     if unknown := [name for name in renewed if name not in names]:
         raise UserError(

@@ -100,25 +100,26 @@ class Stack:
             -120:
         ]
 
+    @property
+    def lock(self) -> Path:
+        """What a berth holds while it changes the stack."""
+        return places.data() / "locks" / f"stack{self.key}.lock"
+
     @contextmanager
     def alone(self, doing: str) -> Iterator[None]:
         """Refuses to start while another berth changes the same stack."""
-        with hold(
-            places.data() / "locks" / f"stack{self.key}.lock",
-            doing=f"{doing} of stack {self.name}",
-            wait=False,
-        ):
+        with hold(self.lock, doing=f"{doing} of stack {self.name}", wait=False):
             yield
 
-    def settle(self, *, accepted: Sequence[str] = ()) -> repair.Plan:
-        """Heals, and says what must be put right then; `accepted` as in `repairs`.
+    def settle(self, *, accepted: Sequence[str] = ()) -> tuple[dict[str, Any], repair.Plan]:
+        """Heals; the state, and what must be put right then. `accepted` as in `repairs`.
 
         Lost data is looked for first: healing reads the real state, and so forgets what is gone.
         """
         before = self.state()
         plan = self.repairs(before, accepted=accepted)
         after = self.heal(before)
-        return plan if after is before else self.repairs(after)
+        return after, plan if after is before else self.repairs(after)
 
     def heal(self, exported: dict[str, Any] | None = None) -> dict[str, Any]:
         """Settles what an interrupted run left undecided. Returns the state; reads it once at best."""

@@ -69,7 +69,7 @@ def examine(name: str, exported: Mapping[str, Any], engine: Engine) -> Report:
         answers=tuple(answer for door in recorded.doors(exported) for answer in health.ask(door)),
         lost=tuple(volume.name for volume in lost),
         unlinked=tuple(unlinked),
-        unmade=tuple(recorded.unmade(exported)),
+        unmade=tuple(line for _, line in recorded.unmade(exported)),
     )
 
 

@@ -84,34 +84,64 @@ def push(
 
 @app.command()
 def backup(
-    stores: Annotated[list[str] | None, typer.Argument(metavar="[STORE ...]")] = None,
+    stores: Annotated[list[str] | None, typer.Argument(metavar="[STORE|backup ...]")] = None,
     stack: StackName = DEV,
     to: Annotated[Path | None, typer.Option(help="The folder; unset, one in your data folder.")] = None,
+    list_: Annotated[bool, typer.Option("--list", help="Only show the snapshots that are there.")] = False,
+    off_site: Annotated[bool, typer.Option("--off-site", help="With --list: of the other copy.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="Read every file and stored byte again.")] = False,
+    accept_empty: Annotated[
+        bool, typer.Option("--accept-empty", help="Although what a backup before had is gone.")
+    ] = False,
 ) -> None:
-    """Dump the databases of the stack (PostgreSQL, MySQL) into files, verified before they appear."""
+    """Back up the stack: its databases (PostgreSQL, MySQL) into files, its systems into their snapshots.
+
+    Files are verified before they appear. Systems have snapshots where `snapshots` is set; they hold all
+    files and databases, and go off-site, too.
+    """
     from ops import backup as work
+    from ops import snapshots
     from ops.stack import open_stack
 
     opened = open_stack(stack, ready=False, secrets=False)
-    for path in work.backup(opened, stores or (), to):
-        sys.stdout.write(f"{path}\n")
+    outputs = opened.outputs(opened.export())
+    asked = [name for name in stores or () if snapshots.is_keeper(name)]
+    named = [name for name in stores or () if not snapshots.is_keeper(name)]
+    keepers = snapshots.keepers(outputs, asked) if asked or not named else []
+    if list_:
+        for keeper in keepers:
+            for one in snapshots.listing(opened, keeper, off_site=off_site):
+                sys.stdout.write(f"{one['id']}  {one['time']}  {keeper.system}  {','.join(one['tags'])}\n")
+        return
+    # Without a name: what there is, and an error when that is nothing.
+    if named or (not asked and (not keepers or work.stores_of(outputs))):
+        for path in work.backup(opened, named, to):
+            sys.stdout.write(f"{path}\n")
+    for keeper in keepers:
+        snapshots.take(opened, keeper, full=full, accept_empty=accept_empty)
 
 
 @app.command()
 def restore(
-    store: Annotated[str, typer.Argument()],
-    file: Annotated[Path, typer.Argument()],
+    store: Annotated[str, typer.Argument(metavar="STORE|backup")],
+    file: Annotated[Path, typer.Argument(metavar="FILE|SNAPSHOT|latest")],
     stack: StackName = DEV,
     yes: Yes = False,
+    off_site: Annotated[bool, typer.Option("--off-site", help="A snapshot of the other copy.")] = False,
 ) -> None:
-    """Put a dump in the place of a store's database: verified first, with a copy of what it replaces.
+    """Put a dump in the place of a store's database, or a snapshot (`backup`) in that of a system's data.
 
-    PostgreSQL takes it in one transaction; what was made since the dump under other names stays. MySQL's
-    database is dropped and made again; where that fails, the copy is put back.
+    Verified first, with a copy of what it replaces. PostgreSQL takes it in one transaction; what was made
+    since the dump under other names stays. MySQL's database is dropped and made again; where that fails, the
+    copy is put back. Files are exchanged one by one, each whole.
     """
     from ops import backup as work
+    from ops import snapshots
     from ops.stack import open_stack
 
     opened = open_stack(stack, ready=False, secrets=False)
     with opened.alone("restore"):
-        work.restore(opened, store, file, yes=yes)
+        if snapshots.is_keeper(store):
+            snapshots.restore(opened, store, str(file), off_site=off_site, yes=yes)
+        else:
+            work.restore(opened, store, file, yes=yes)

@@ -43,17 +43,18 @@ def opened_ports(text: str) -> range:
 
 
 def _world(inputs: Node) -> Node | None:
-    """The source of a rule where that is the world, or may be."""
-    if inputs["sourceSecurityGroupId"].value:
-        return None
-    for name in ("cidrIp", "ipv6CidrIp"):
-        source = inputs[name]
+    """The source of a rule where that is the world, or may be: of several, each opens the port."""
+    stated = [inputs[name] for name in ("cidrIp", "ipv6CidrIp") if inputs[name].unknown or inputs[name].value]
+    for source in stated:
+        if not source.unknown and is_world(source.text()):
+            return source
+    for source in stated:
         if source.unknown:
             return source
-        if source.value:
-            return source if is_world(source.text()) else None
-    # A list of ranges that nobody here can read, or no source at all.
-    return inputs["prefixListId" if inputs["prefixListId"].value else "cidrIp"]
+    # A list of ranges is one that nobody here can read.
+    if inputs["prefixListId"].value:
+        return inputs["prefixListId"]
+    return None if stated or inputs["sourceSecurityGroupId"].value else inputs["cidrIp"]
 
 
 def _rule(inputs: Node) -> Iterator[Finding]:

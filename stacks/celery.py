@@ -26,6 +26,7 @@ from stacks.celery_settings import (
 )
 from stacks.certificates import authority_of, public_of
 from stacks.data_settings import EngineData
+from stacks.snapshots import snapshots
 from stacks.stores import postgres, redis
 
 _TLS = "/etc/taifish/tls"
@@ -40,6 +41,7 @@ _ON_HOST = (
     # What a dump holds is for its owner alone.
     Directory(path="backups", owner="70:70", mode="700"),
 )
+_REPOSITORY = Directory(path="snapshots", owner=folders.OURS, mode="700")
 _SECRETS = (
     SecretFile(name=POSTGRES_PASSWORD.name, env="DATABASE_PASSWORD_FILE"),
     SecretFile(name=REDIS_PASSWORD.name, env="REDIS_PASSWORD_FILE"),
@@ -154,6 +156,15 @@ def compose(system: Assembly, settings: CelerySettings) -> dict[str, object]:
         address=addresses["nginx"],
         after=serves,
     )
+    snapshots(
+        system,
+        settings.snapshots,
+        network=network,
+        storage=settings.data.storage("snapshots"),
+        # The nightly dumps: the database itself is in every snapshot.
+        leave_out=("backups",),
+        after=serves,
+    )
     return system.finish(checks=["/health"])
 
 
@@ -170,16 +181,16 @@ def _folders(system: Assembly, network: Network, settings: CelerySettings) -> li
         return []
     # Root makes the folders: with an image that is there anyway and has a shell.
     image = system.image("redis", settings.redis.image)
-    made = folders.prepare(system, data, _ON_HOST, image=image, network=network)
-    bundle = system.bundle(settings.nginx)
+    wanted = (*_ON_HOST, *((_REPOSITORY,) if settings.snapshots else ()))
+    made = folders.prepare(system, data, wanted, image=image, network=network)
+    public = {"postgres-authority.pem": system.tls(POSTGRES_CERTIFICATE.name).authority}
+    # One that is renewed by itself would soon be another one than on the host.
+    if bundle := system.bundle(settings.nginx):
+        public = {"certificate.pem": public_of(bundle), "authority.pem": authority_of(bundle), **public}
     folders.publish(
         system,
         "certificates",
-        {
-            "certificate.pem": public_of(bundle),
-            "authority.pem": authority_of(bundle),
-            "postgres-authority.pem": system.tls(POSTGRES_CERTIFICATE.name).authority,
-        },
+        public,
         folder=f"{data.root}/ssl",
         logs=f"{data.root}/logs",
         after=made,

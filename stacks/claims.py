@@ -61,7 +61,7 @@ class NetworkClaim:
 def closed_ports(claims: Sequence[PortClaim], operators: Sequence[OperatorRange] = ()) -> Iterator[Problem]:
     """A problem for each port that others than operators could reach from outside the host, and must not."""
     for claim in claims:
-        if claim.port not in PUBLIC_PORTS and not _is_closed(claim.address, operators):
+        if claim.port not in PUBLIC_PORTS and not is_closed(claim.address, operators):
             reason = (
                 "allowed: 8010, 80 or 443; any port with the address 127.0.0.1, or with a private address of "
                 "the host in a network of berth:operators"
@@ -69,7 +69,8 @@ def closed_ports(claims: Sequence[PortClaim], operators: Sequence[OperatorRange]
             yield Problem(claim.path, reason, f"{claim.port} on {claim.address}")
 
 
-def _is_closed(address: Address, operators: Sequence[OperatorRange]) -> bool:
+def is_closed(address: Address, operators: Sequence[OperatorRange] = ()) -> bool:
+    """Whether only the host itself, or only operators, come to an address of the host."""
     parsed = IPv4Address(address)
     # A public address is everybody's, also where operators have one beside it.
     private = any(parsed in network for network in PRIVATE)

@@ -29,6 +29,7 @@ from stacks.cloud_api_settings import (
     Clouds,
     StandIn,
 )
+from stacks.snapshots import snapshots
 from stacks.stores import mysql, redis
 
 _TLS = "/etc/backend/tls"
@@ -106,6 +107,7 @@ def compose(system: Assembly, settings: CloudApiSettings) -> dict[str, object]:
         headers={CSP: _VITE} if hot_reload else {},
         after=after,
     )
+    snapshots(system, settings.snapshots, network=network, leave_out=("temp",), after=after)
     return system.finish(checks=["/", "/health"])
 
 

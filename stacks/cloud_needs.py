@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Address
+from collections.abc import Iterable, Mapping, Sequence
 from typing import cast
 
 from components.cloud.capacity import Capacity
-from components.cloud.firewall import Doors, PublicPort
-from stacks.claims import PUBLIC_PORTS
+from components.cloud.firewall import Doors, OperatorRange, PublicPort
+from stacks.claims import PUBLIC_PORTS, is_closed
 from stacks.system import SystemSettings
 
 
-def doors(systems: Iterable[SystemSettings]) -> Doors:
+def doors(systems: Iterable[SystemSettings], operators: Sequence[OperatorRange] = ()) -> Doors:
     """A public port that is published: everybody's. One that is asked for: the intranet's.
 
-    Another one is published for operators alone, and opened to nobody else.
+    What is published for operators alone is opened to nobody else.
     """
     systems = list(systems)
     claims = [claim for system in systems for claim in system.port_claims()]
-    published = {claim.port for claim in claims if not IPv4Address(claim.address).is_loopback}
+    published = {claim.port for claim in claims if not is_closed(claim.address, operators)}
     public = published.intersection(PUBLIC_PORTS)
     asked = {port for system in systems for port in system.intranet_ports()}
     return Doors(

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 _LENGTH = 12
-_NOT_CONTENT = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".git", "node_modules", "dist"}
+_NOT_CONTENT = {"__pycache__", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".git"}
+# What is built or installed beside the sources, and large; an image may still be made of it.
+_BUILT = {"node_modules", "dist"}
 
 
 def content_key(folder: Path, args: Mapping[str, str] | None = None) -> str:
@@ -16,7 +18,8 @@ def content_key(folder: Path, args: Mapping[str, str] | None = None) -> str:
     Raises FileNotFoundError when the folder does not exist.
     """
     digest = hashlib.sha256()
-    for path in sorted(_files(folder)):
+    unseen = _unseen(folder)
+    for path in sorted(file for top in folder.iterdir() if top not in unseen for file in _files(top)):
         data = path.read_bytes()
         executable = "x" if path.stat().st_mode & 0o100 else "-"
         digest.update(f"{path.relative_to(folder).as_posix()}\0{executable}{len(data)}\0".encode() + data)
@@ -46,11 +49,22 @@ def base_image(workloads: Path) -> str:
     return f"berth/base:{digest.hexdigest()[:_LENGTH]}"
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    for path in folder.iterdir():
-        if path.name in _NOT_CONTENT or path.suffix == ".pyc":
-            continue
-        if path.is_dir():
-            yield from _files(path)
-        elif path.is_file():
-            yield path
+def _unseen(folder: Path) -> set[Path]:
+    """Which of the built folders the builder never sees: where in doubt none, which costs a build at most."""
+    found = set(_BUILT)
+    for file in (*folder.glob("*.dockerignore"), folder / ".dockerignore"):
+        lines = file.read_text(encoding="utf-8").splitlines() if file.is_file() else []
+        if any(line.startswith("!") for line in lines):
+            return set()
+        found &= {line.strip().removeprefix("**").strip("/") for line in lines}
+    return {folder / name for name in found}
+
+
+def _files(path: Path) -> Iterator[Path]:
+    if path.name in _NOT_CONTENT or path.suffix == ".pyc":
+        return
+    if path.is_dir():
+        for inside in path.iterdir():
+            yield from _files(inside)
+    elif path.is_file():
+        yield path

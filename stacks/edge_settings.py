@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from components.edge.routes import RateLimit
 from components.edge.words import HeaderName, PlainText
 from components.spec import Spec, default_tag
 from components.units import Address, Cpus, Duration, Like, Memory, Port, lasting
+from stacks.acme_settings import CertificateFromAcme
 from stacks.certificates import BEGIN, public_of
 from stacks.claims import PortClaim
 from stacks.problems import Problem, SettingsError
@@ -75,7 +76,9 @@ class EdgeService(ServiceSettings):
     public address. Whoever asks for another is refused, over plain HTTP sent to the first one of these. A
     generated certificate has them all."""
     certificate: Annotated[
-        CertificateOfSecret | CertificateFiles, Field(discriminator="kind"), default_tag("kind", "secret")
+        CertificateOfSecret | CertificateFiles | CertificateFromAcme,
+        Field(discriminator="kind"),
+        default_tag("kind", "secret"),
     ] = CertificateOfSecret()
     drain: Annotated[Duration, lasting("0s", "1h")] = Duration("30s")
     """How long requests and WebSockets of a replica that goes may still take."""
@@ -85,9 +88,21 @@ class EdgeService(ServiceSettings):
     """Of every answer, over the safe defaults and over what the services say themselves; null takes one away.
     `Content-Security-Policy: "default-src 'self' https://fonts.example.com"` lets a page load from there."""
     rate: RateLimit | None = None
-    """How many requests a second one client address may make; unset: any number."""
+    """How many requests a second one client address may make of each route; unset: any number."""
     cpus: Cpus = Cpus("1")
     memory: Memory = Memory("128MiB")
+
+    @field_validator("certificate")
+    @classmethod
+    def _certificate_can_be_had(
+        cls, certificate: CertificateOfSecret | CertificateFiles | CertificateFromAcme, info: ValidationInfo
+    ) -> CertificateOfSecret | CertificateFiles | CertificateFromAcme:
+        known = info.data.keys() >= {"hosts", "http_port", "address"}
+        if known and isinstance(certificate, CertificateFromAcme):
+            door = (info.data[name] for name in ("hosts", "http_port", "address"))
+            if refusal := certificate.refusal(*door):
+                raise ValueError(refusal)
+        return certificate
 
     def port_claims(self, path: str) -> Iterator[PortClaim]:
         """The host ports that it takes. path: its own in the stack file."""
@@ -110,8 +125,13 @@ class EdgeService(ServiceSettings):
         known = [name for name in own if name != "0.0.0.0" and re.fullmatch(_HOST, name)]  # noqa: S104
         return tuple(dict.fromkeys((*self.hosts, *known)))
 
-    def bundle(self, system: str, secrets: Mapping[str, str]) -> str:
-        """The certificate as one PEM text: key, certificate, issuers. Raises SettingsError."""
+    def bundle(self, system: str, secrets: Mapping[str, str]) -> str | None:
+        """The certificate as one PEM text: key, certificate, issuers. None for one that comes by itself.
+
+        Raises SettingsError.
+        """
+        if isinstance(self.certificate, CertificateFromAcme):
+            return None
         if not isinstance(self.certificate, CertificateFiles):
             return secrets[certificate_name(system)]
         text, problems = self.certificate.read(f"berth:{system}.nginx.certificate")
@@ -123,6 +143,8 @@ class EdgeService(ServiceSettings):
         """Why given files cannot serve. path: its own in the stack file."""
         if isinstance(self.certificate, CertificateFiles):
             yield from self.certificate.read(f"{path}.certificate")[1]
+        if isinstance(self.certificate, CertificateFromAcme):
+            yield from self.certificate.problems(f"{path}.certificate")
 
     def certificate_requests(self, system: str) -> Iterator[CertificateRequest]:
         """The certificate, where it is a secret."""

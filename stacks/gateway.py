@@ -33,6 +33,7 @@ from stacks.gateway_settings import (
     StandaloneProcessor,
     Unified,
 )
+from stacks.snapshots import snapshots
 
 _OTHER_FILES = 512  # of a gateway: what it refuses at the door, scrapes, its own
 _FILES_URL = "http://file-system-go:8000"
@@ -46,6 +47,7 @@ def compose(system: Assembly, settings: GatewaySettings) -> dict[str, object]:
             result = result_url(settings.gateway)
             processor = _process(system, network, settings.processor, settings.files, result=result)
             url = _enter(system, network, settings.gateway, PROCESSOR_URL, after=[Healthy(processor)])
+            snapshots(system, settings.snapshots, network=network, after=[Healthy(processor)])
             return system.finish(url=url, checks=checks(settings.gateway, processor_here=True))
         case StandaloneGateway():
             network = system.network(settings.network.name, settings.network.subnet)
@@ -53,7 +55,10 @@ def compose(system: Assembly, settings: GatewaySettings) -> dict[str, object]:
             return system.finish(url=url, checks=checks(settings.gateway, processor_here=False))
         case StandaloneProcessor():
             joined = system.join(_existing(system, settings.network))
-            _process(system, joined, settings.processor, settings.files, result=settings.result_url)
+            processor = _process(
+                system, joined, settings.processor, settings.files, result=settings.result_url
+            )
+            snapshots(system, settings.snapshots, network=joined, after=[Healthy(processor)])
             return system.finish()
         case _:
             assert_never(settings)

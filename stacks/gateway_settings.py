@@ -9,8 +9,10 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from components.spec import Spec, default_tag
 from components.units import Address, Cpus, Duration, Like, Memory, ObjectName, Port
+from stacks.backup_settings import Snapshots
 from stacks.claims import NetworkClaim, PortClaim, SubnetClaim
 from stacks.gateway_routes import ROUTES, Routes, ServiceUrl, Timeout
+from stacks.host_needs import SMALL, HostNeeds
 from stacks.image_settings import WantedImage
 from stacks.secrets import SecretRequest
 from stacks.system import OwnNetwork, ServiceSettings, SystemSettings
@@ -115,6 +117,8 @@ class Unified(SystemSettings):
     gateway: GatewayService = GatewayService()
     processor: ProcessorService = ProcessorService()
     files: FileSystem = FilesHere()
+    snapshots: Snapshots | None = None
+    """Backups of all files; unset: none."""
 
     def port_claims(self) -> Iterator[PortClaim]:
         yield self.gateway.claim()
@@ -128,12 +132,17 @@ class Unified(SystemSettings):
     def intranet_ports(self) -> Iterator[int]:
         return _closed_ports(self.files)
 
+    def host_needs(self) -> HostNeeds:
+        return HostNeeds(memory=SMALL)
+
     def secrets(self) -> Iterator[SecretRequest]:
         yield ALIYUN_ACCESS_KEY
+        if self.snapshots:
+            yield from self.snapshots.secrets("gateway")
 
     def images(self) -> Iterator[WantedImage]:
         yield WantedImage("berth:gateway.gateway.image", "api-gateway", self.gateway.image)
-        yield from _processor_images(self.processor, self.files)
+        yield from _processor_images(self.processor, self.files, self.snapshots)
 
 
 class StandaloneGateway(SystemSettings):
@@ -154,6 +163,9 @@ class StandaloneGateway(SystemSettings):
     def network_claims(self) -> Iterator[NetworkClaim]:
         return self.network.name_claims("berth:gateway.network")
 
+    def host_needs(self) -> HostNeeds:
+        return HostNeeds(memory=SMALL)
+
     def secrets(self) -> Iterator[SecretRequest]:
         return iter(())
 
@@ -172,6 +184,8 @@ class StandaloneProcessor(SystemSettings):
         "/api/douyin/videos/{id}/result"
     )
     """What clients are told; behind the gateway, its path."""
+    snapshots: Snapshots | None = None
+    """Backups of all files; unset: none."""
 
     def port_claims(self) -> Iterator[PortClaim]:
         return iter(())
@@ -186,11 +200,16 @@ class StandaloneProcessor(SystemSettings):
     def intranet_ports(self) -> Iterator[int]:
         return _closed_ports(self.files)
 
+    def host_needs(self) -> HostNeeds:
+        return HostNeeds(memory=SMALL)
+
     def secrets(self) -> Iterator[SecretRequest]:
         yield ALIYUN_ACCESS_KEY
+        if self.snapshots:
+            yield from self.snapshots.secrets("gateway")
 
     def images(self) -> Iterator[WantedImage]:
-        return _processor_images(self.processor, self.files)
+        return _processor_images(self.processor, self.files, self.snapshots)
 
 
 def _closed_ports(files: FilesHere | FilesElsewhere) -> Iterator[int]:
@@ -200,11 +219,13 @@ def _closed_ports(files: FilesHere | FilesElsewhere) -> Iterator[int]:
 
 
 def _processor_images(
-    processor: ProcessorService, files: FilesHere | FilesElsewhere
+    processor: ProcessorService, files: FilesHere | FilesElsewhere, snapshots: Snapshots | None
 ) -> Iterator[WantedImage]:
     yield WantedImage("berth:gateway.processor.image", "douyin-processor", processor.image)
     if isinstance(files, FilesHere):
         yield WantedImage("berth:gateway.files.image", "file-system-go", files.image)
+    if snapshots:
+        yield WantedImage("berth:gateway.snapshots.image", "care", snapshots.image)
 
 
 GatewaySettings = Annotated[

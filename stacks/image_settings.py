@@ -13,6 +13,7 @@ from components.spec import Spec
 from components.units import HttpUrl, Like
 
 THIRD_PARTY: Final[Mapping[str, str]] = {
+    "certbot": "certbot/certbot:v4.0.0",
     "mysql": "mysql:8.0",
     "nginx": "nginx:1.28-alpine",
     "postgres": "postgres:15-alpine",
@@ -132,12 +133,26 @@ ImageChoice = Annotated[FromRegistry | FromContext | FromWorkloads, Field(discri
 
 
 @dataclass(frozen=True)
+class Flavour:
+    """An image for a certain kind of host: `<tag>-<name>` in a registry.
+
+    dockerfile: beside the role's own. images: build arguments that name images of others, without the mirror.
+    """
+
+    name: str
+    dockerfile: str
+    args: Mapping[str, str]
+    images: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class WantedImage:
     """An image that a system runs. path: of the setting that decides; role: its folder below workloads/."""
 
     path: str
     role: str
     choice: ImageChoice | None
+    flavour: Flavour | None = None
 
     @property
     def ours(self) -> bool:

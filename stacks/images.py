@@ -7,8 +7,15 @@ from pathlib import Path
 
 from components.containers.image import BuildArg, BuiltImage, ImageSpec, RegistryImage
 from stacks.content import image_tag
-from stacks.image_settings import THIRD_PARTY, FromContext, FromRegistry, ImageChoice, ImagesSettings
-from stacks.releases import WORKLOADS, build_args
+from stacks.image_settings import (
+    THIRD_PARTY,
+    Flavour,
+    FromContext,
+    FromRegistry,
+    ImageChoice,
+    ImagesSettings,
+)
+from stacks.releases import WORKLOADS, build_args, released_name
 
 
 def image_spec(
@@ -18,6 +25,7 @@ def image_spec(
     *,
     project: Path,
     target: str | None = None,
+    flavour: Flavour | None = None,
 ) -> ImageSpec:
     """Where `role`'s image comes from: its own choice, else the stack's.
 
@@ -38,11 +46,19 @@ def image_spec(
                 target=choice.target,
             )
         case None if images.source == "registry":
-            reference = THIRD_PARTY.get(role) or f"{role}:{images.tag}"
+            reference = THIRD_PARTY.get(role) or released_name(role, images, flavour)
             return RegistryImage(reference=reference, mirror=images.mirror)
         case _:
-            args = build_args(role, images, project)
-            return _built(role, os.fspath(WORKLOADS / role), args, project=project, target=target)
+            args = build_args(role, images, project, flavour)
+            dockerfile = flavour.dockerfile if flavour else "Dockerfile"
+            return _built(
+                role,
+                os.fspath(WORKLOADS / role),
+                args,
+                project=project,
+                dockerfile=dockerfile,
+                target=target,
+            )
 
 
 def _built(

@@ -28,9 +28,11 @@ class StoreOutputs:
 @dataclass(frozen=True, kw_only=True)
 class SystemOutputs:
     """One system on the host. `volumes`: with data that outlives it. `url`: where it has a public door.
-    `authority`: the certificate (PEM) to check that door's with.
+    `authority`: the certificates (PEM) to check that door's with, besides those that the world trusts.
+    `untrusted`: nobody can check it, as with one of a staging server.
 
-    `stores`: those of the services that keep a database.
+    `stores`: those of the services that keep a database. `repository`: the service that keeps the backups.
+    `watch`: the service that looks at the system's health from inside.
 
     `checks`: the paths below `url` that answer a GET with 2xx once the system serves; some pass through to
     the services behind the door, so that an open door with nothing behind it shows.
@@ -41,8 +43,11 @@ class SystemOutputs:
     volumes: list[str] = field(default_factory=list)
     url: str | None = None
     authority: str | None = None
+    untrusted: bool = False
     checks: list[str] = field(default_factory=list)
     stores: dict[str, StoreOutputs] = field(default_factory=dict)
+    repository: str | None = None
+    watch: str | None = None
 
     @classmethod
     def parse(cls, raw: Mapping[str, Any]) -> Self:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import string
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Final
+from urllib.parse import urlsplit
 
 from stacks.certificates import Authority
 from stacks.problems import Problem
 
 SEALED: Final = "x" * 64
 """Stands for a value that only the engine can read: long enough for every rule, and not looked into."""
+
+_PLACEHOLDER = re.compile(
+    r"<[^<>]*>|your[_ -][a-z0-9_ -]*|change[_ -]?(me|this)[a-z0-9_ -]*|replace[_ -]?(me|this)[a-z0-9_ -]*"
+    r"|(my|the)?[_-]?(secret|password|passwd)[_-]?(key|here)?[0-9]*|audioediter_(root|pass)",
+    re.IGNORECASE,
+)
+"""What stands in examples where a secret belongs, the systems' own documents among them."""
 
 _ALPHABET = string.ascii_letters + string.digits
 
@@ -50,6 +60,46 @@ class CertificateRequest(SecretRequest):
     def issue(self, authority: Authority) -> str:
         """A new one for these hosts."""
         return authority.issue(self.hosts)
+
+
+@dataclass(frozen=True)
+class ForeignRequest(SecretRequest):
+    """What somebody else gives out, so that none can be made here: a service's URL or key for one account."""
+
+    min_length: int = 8
+    is_url: bool = False
+
+
+def can_be_made(request: SecretRequest) -> bool:
+    """Whether any strong value serves."""
+    return not isinstance(request, ForeignRequest)
+
+
+def url_refusal(url: str) -> str | None:
+    """Why nothing secret may be posted to this URL, without a part of it."""
+    try:
+        parts = urlsplit(url.strip())
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return "it is no URL"
+    if parts.scheme == "https" and host:
+        return None
+    if parts.scheme == "http" and is_near(host):
+        return None
+    return "allowed: https://, or http:// to this machine or a private address"
+
+
+def is_near(host: str) -> bool:
+    """Whether a host of a URL is this machine, or a private address.
+
+    Not link-local, where clouds answer with a machine's own credentials, nor the address that is none.
+    """
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost"
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.is_private and not address.is_link_local and not address.is_unspecified
 
 
 def setting_command(name: str, stack: str) -> str:
@@ -96,6 +146,8 @@ def blank(value: str) -> str | None:
         return "nothing but spaces"
     if len(text) > 1 and len(set(text)) == 1:
         return "one character again and again"
+    if _PLACEHOLDER.fullmatch(text):
+        return "what an example has in its place"
     return None
 
 
@@ -131,6 +183,8 @@ def problems(
             found.append(Problem(path, f"allowed: at least {request.min_length} characters", size))
         elif isinstance(request, CertificateRequest) and value != SEALED:
             found += (Problem(path, refusal) for refusal in [certificate_refusal(value)] if refusal)
+        elif isinstance(request, ForeignRequest) and request.is_url and value != SEALED:
+            found += (Problem(path, refusal) for refusal in [url_refusal(value)] if refusal)
     for name in sorted(set(given) - set(known) - set(spared)):
         allowed = ", ".join(known) or "none"
         found.append(

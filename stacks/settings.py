@@ -16,6 +16,7 @@ from components.cloud.firewall import OperatorRange
 from components.host_spec import AnyHostSpec, EcsHost, LocalHost
 from components.spec import Spec
 from stacks import secrets
+from stacks.alert_settings import PREFIX, AnyAlert
 from stacks.claims import SubnetClaim, closed_ports, network_clashes, port_clashes, subnet_clashes
 from stacks.image_settings import ImagesSettings
 from stacks.problems import Problem, SettingsError, any_within, read
@@ -48,7 +49,10 @@ class StackSettings(Spec):
     images: ImagesSettings = ImagesSettings()
     operators: Annotated[tuple[OperatorRange, ...], Field(max_length=20)] = ()
     """Networks of those who run this stack, such as that of a VPN: on a private address of the host in one of
-    them, any port may be published."""
+    them, any port may be published. Where a firewall or a translation of addresses stands before the host,
+    it must keep others from that address."""
+    alerts: Annotated[tuple[AnyAlert, ...], Field(max_length=10)] = ()
+    """Whom `./berth health --alert` tells of what is not healthy."""
     generate_secrets: Truth = False
     """Let the `berth` command make missing secrets: strong, and stored encrypted in the stack file."""
 
@@ -71,6 +75,7 @@ class StackSettings(Spec):
         ]
         if self.images.login is not None:
             requests.append(REGISTRY_PASSWORD)
+        requests += [request for alert in self.alerts for request in alert.secrets()]
         return requests
 
     def may_be_asked(self, names: Iterable[str], dropped: Collection[str]) -> set[str]:
@@ -88,6 +93,8 @@ class StackSettings(Spec):
         )
         login = {f"{NAMESPACE}images", f"{NAMESPACE}images.login"}
         known = {REGISTRY_PASSWORD.name} if login & set(dropped) else set()
+        if any_within(dropped, [f"{NAMESPACE}alerts"]):
+            prefixes = (*prefixes, PREFIX)
         return {name for name in names if name in known or name.startswith(prefixes)}
 
     def problems(self, dropped: Collection[str] = ()) -> Iterator[Problem]:
@@ -124,6 +131,12 @@ class StackSettings(Spec):
         """What is wrong with certificates that are given as files; nothing about what was wrong already."""
         for system in self.chosen().values():
             yield from (it for it in system.certificate_problems() if not any_within([it.path], dropped))
+
+    def host_problems(self, dropped: Collection[str] = ()) -> Iterator[Problem]:
+        """What a known host lacks for the systems; nothing about what was wrong already."""
+        for system in self.chosen().values():
+            found = system.host_problems(self.host)
+            yield from (it for it in found if not any_within([it.path, f"{NAMESPACE}host"], dropped))
 
     def _host_subnets(self) -> Iterator[SubnetClaim]:
         """The range that the host itself is in."""
@@ -166,12 +179,14 @@ def load(
     stack: str,
     model: type[StackSettings] | None = None,
     certificates: bool = True,
+    hosts: bool = False,
     plain: Collection[str] = (),
 ) -> Settings:
     """Read the configuration as the engine hands it over: `namespace:key` to text, objects as JSON.
 
     secret_keys: the keys whose values are stored encrypted. stack: its name, for the commands in the report.
     certificates: also read those that are given as files; a stack that is destroyed needs them no more.
+    hosts: also look what the host lacks for the systems, before anything is changed there.
     plain: the secrets that the stack file has as plain text; the engine takes all for encrypted if one is.
     Raises SettingsError with every problem, naming no secret's value.
     """
@@ -189,6 +204,8 @@ def load(
         problems += found.problems(reading.dropped)
         if certificates:
             problems += found.certificate_problems(reading.dropped)
+        if hosts:
+            problems += found.host_problems(reading.dropped)
         if given is not None:
             asked = found.secret_requests(reading.dropped)
             spared = found.may_be_asked(given, reading.dropped)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from math import ceil
 from typing import ClassVar
 
 from components.cloud.capacity import LEAST, Capacity
+from components.host_spec import AnyHostSpec
 from components.spec import Spec
 from components.units import Cidr, Cpus, Memory, ObjectName
 from stacks.claims import NetworkClaim, PortClaim, SubnetClaim
+from stacks.host_needs import HostNeeds
 from stacks.image_settings import ImageChoice, WantedImage
 from stacks.problems import Problem
 from stacks.secrets import SecretRequest
@@ -73,14 +76,38 @@ class SystemSettings(Spec, ABC):
     def images(self) -> Iterator[WantedImage]:
         """The image of each service that runs here."""
 
+    def host_problems(self, host: AnyHostSpec) -> Iterator[Problem]:
+        """What the host, where it is known, lacks for this system."""
+        del host
+        yield from ()
+
+    def host_needs(self) -> HostNeeds:
+        """What the host must have, whoever made it; by default nothing is said of it."""
+        return HostNeeds()
+
+    def memory_limits(self) -> int:
+        """What all services that the settings size may use at once, replicas included; bytes."""
+        return _limits(self)
+
+    def driver_problems(self, driver: str | None, where: str) -> Iterator[Problem]:
+        """What the driver of the host's GPUs (None: it has none) lacks. where: the host, in words."""
+        del driver, where
+        yield from ()
+
     def intranet_ports(self) -> Iterator[int]:
         """The closed ports of its services that machines of the same VPC may reach; the others nobody."""
         yield from ()
 
     def least(self) -> Capacity:
-        """The smallest cloud machine that carries it."""
-        return LEAST
+        """The smallest cloud machine that carries it: sold with as many whole GiB as it needs bytes."""
+        gibibytes = max(LEAST.memory.bytes, self.host_needs().memory) / (1 << 30)
+        return Capacity(vcpus=LEAST.vcpus, memory=Memory(f"{ceil(gibibytes)}GiB"))
 
     def certificate_problems(self) -> Iterator[Problem]:
         """What is wrong with certificates that are given as files."""
         yield from ()
+
+
+def _limits(settings: Spec) -> int:
+    own = settings.memory.bytes * int(getattr(settings, "replicas", 1)) if isinstance(settings, Sized) else 0
+    return own + sum(_limits(value) for _, value in settings if isinstance(value, Spec))

@@ -32,4 +32,5 @@ SYSTEMS: Final[Mapping[str, System]] = {
     "celery": System("stacks.celery_settings:CelerySettings", "stacks.celery:compose"),
     "cloud-api": System("stacks.cloud_api_settings:CloudApiSettings", "stacks.cloud_api:compose"),
     "gateway": System("stacks.gateway_settings:GatewaySettings", "stacks.gateway:compose"),
+    "gpu": System("stacks.gpu_settings:GpuSettings", "stacks.gpu:compose"),
 }

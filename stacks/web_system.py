@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
+from stacks.backup_settings import Snapshots
 from stacks.claims import NetworkClaim, PortClaim, SubnetClaim
 from stacks.edge_settings import EdgeService
 from stacks.image_settings import THIRD_PARTY, WantedImage
@@ -22,6 +23,8 @@ class WebSystem(SystemSettings):
     system: ClassVar[str]
     network: OwnNetwork
     nginx: EdgeService = EdgeService()
+    snapshots: Snapshots | None = None
+    """Backups of all files and databases; unset: none."""
 
     def port_claims(self) -> Iterator[PortClaim]:
         return self.nginx.port_claims(self._path("nginx"))
@@ -36,8 +39,10 @@ class WebSystem(SystemSettings):
         return self.nginx.certificate_problems(self._path("nginx"))
 
     def secrets(self) -> Iterator[SecretRequest]:
-        """The certificate of the door; a subclass adds its own."""
-        return self.nginx.certificate_requests(self.system)
+        """The certificate of the door, and what opens the backups; a subclass adds its own."""
+        yield from self.nginx.certificate_requests(self.system)
+        if self.snapshots:
+            yield from self.snapshots.secrets(self.system)
 
     def images(self) -> Iterator[WantedImage]:
         for role, service in self:
@@ -45,6 +50,9 @@ class WebSystem(SystemSettings):
             if isinstance(service, ServiceSettings) and (service.image or role not in THIRD_PARTY):
                 folder = service.workload or role.replace("_", "-")
                 yield WantedImage(self._path(f"{role}.image"), folder, service.image)
+        certbot = self.nginx.certificate
+        if isinstance(certbot, ServiceSettings) and certbot.image:
+            yield WantedImage(self._path("nginx.certificate.image"), "certbot", certbot.image)
 
     def _path(self, setting: str) -> str:
         return f"berth:{self.system}.{setting}"

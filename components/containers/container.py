@@ -199,8 +199,9 @@ def container_args(
     files: Sequence[Files],
     volumes: Sequence[VolumeMount | NamedMount],
     address: Address | None = None,
+    further: Sequence[AnyNetwork] = (),
 ) -> dict[str, Any]:
-    """The inputs of `docker.Container` that services and jobs have in common."""
+    """The inputs of `docker.Container` that services and jobs have in common. further: other networks."""
     env = [(env.name, env.value) for env in spec.env]
     env += [(secret.env, f"{SECRETS}/{secret.name}") for secret in spec.secrets if secret.env]
     mounts = [mount for file in files for mount in file.mounts]
@@ -217,7 +218,11 @@ def container_args(
         "networks_advanced": [
             docker.ContainerNetworksAdvancedArgs(
                 name=network.network_name, aliases=[spec.alias], ipv4_address=address
-            )
+            ),
+            *(
+                docker.ContainerNetworksAdvancedArgs(name=other.network_name, aliases=[spec.alias])
+                for other in further
+            ),
         ],
         "mounts": mounts,
         "volumes": [

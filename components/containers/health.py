@@ -40,7 +40,8 @@ class HealthCheck(Spec):
 
     probe: Annotated[HttpProbe | CommandProbe, Field(discriminator="kind")]
     interval: Duration = Duration("10s")
-    timeout: Duration = Duration("5s")
+    timeout: Duration = Duration("10s")
+    """Of one probe. A busy machine takes seconds to start it, and `up` replaces whoever is unhealthy."""
     retries: Annotated[int, Field(ge=1, le=100)] = 3
     start_period: Duration = Duration("30s")
     deadline: Duration = Duration("2m")

@@ -124,6 +124,7 @@ class Service(Component):
 
     guards: what may refuse a change; before they are done not even its files change, for a file that was
     replaced would replace the containers once the refused change is taken back.
+    further: networks that it is on beside its own.
     Raises ValueError when `secrets` and `spec.secrets` name different secrets.
     """
 
@@ -141,6 +142,7 @@ class Service(Component):
         after: Sequence[Dependency] = (),
         guards: Sequence[Dependency] = (),
         handover: Handover | None = None,
+        further: Sequence[AnyNetwork] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         super().__init__(name, opts=opts)
@@ -161,6 +163,7 @@ class Service(Component):
                 files=files,
                 volumes=volumes,
                 address=stop_first.address if stop_first and number == 1 else None,
+                further=further,
             )
             return handover.around(spec, made) if handover else made
 

@@ -92,6 +92,8 @@ def _http(spec: EdgeSpec, upstreams: dict[str, UpstreamSpec]) -> Iterator[Direct
         line("ssl_session_timeout", "1h"),
         line("ssl_session_tickets", "off"),
         line("limit_req_status", 429),
+        # One client too fast is no error of ours.
+        line("limit_req_log_level", "warn"),
         # Without an upgrade the connection to a replica is kept: an empty header is not sent.
         block("map", "$http_upgrade", "$edge_connection", body=[line("default", "upgrade"), line("''", "")]),
     )

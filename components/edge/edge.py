@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +17,7 @@ from components.containers.mounts import NamedMount, Tmpfs, VolumeMount
 from components.containers.network import AnyNetwork
 from components.containers.service import Dependency, Service, ServiceSpec, Started, StopFirst
 from components.containers.step import Step
+from components.edge.acme import Acme
 from components.edge.certificate import check_certificate
 from components.edge.config import nginx_conf
 from components.edge.sites import HEALTH_PORT, EdgeSpec
@@ -32,8 +33,9 @@ class Edge(Component):
     """nginx as `{name}-nginx-1`. Its configuration and certificates change in place, its image does not.
 
     upstreams: all that a route names, made before their services. certificates: PEM texts (key, leaf, chain)
-    by name; one that has expired or does not match its key raises ValueError. image: the reference image
-    `nginx`, or the official one. `ready`: what waits for the edge to serve its configuration waits for these.
+    by name; one that has expired or does not match its key raises ValueError. acme: brings one by itself.
+    image: the reference image `nginx`, or the official one. further: networks beside the services'.
+    `ready`: what waits for the edge to serve its configuration waits for these.
     """
 
     kind = "edge:Edge"
@@ -47,16 +49,20 @@ class Edge(Component):
         network: AnyNetwork,
         upstreams: Sequence[Handover] = (),
         certificates: Mapping[str, pulumi.Input[str]] | None = None,
+        acme: Acme | None = None,
         volumes: Sequence[VolumeMount | NamedMount] = (),
         after: Sequence[Dependency] = (),
+        further: Sequence[AnyNetwork] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         text = nginx_conf(spec, [upstream.spec for upstream in upstreams])
-        pems = _checked(spec, certificates or {})
+        pems = _checked(spec, certificates or {}, [acme.spec.certificate] if acme else [])
         super().__init__(name, opts=opts)
         self.spec = spec
         state = state_volume(f"{name}-state", spec.identity, opts=self.child())
         mounts: list[VolumeMount | NamedMount] = [*volumes, NamedMount(source=state, target=_STATE)]
+        if acme:
+            mounts += acme.mounts
         for upstream in upstreams:
             mounts.append(upstream.slots_mount(f"/etc/edge/upstreams/{upstream.spec.name}"))
             mounts.append(upstream.state_mount(f"{STATE}/{upstream.spec.name}"))
@@ -67,7 +73,12 @@ class Edge(Component):
             network=network,
             volumes=mounts,
             secrets={f"{certificate}.pem": pem for certificate, pem in pems.items()},
-            after=[*(Started(_service_of(upstream)) for upstream in upstreams), *after],
+            after=[
+                *(Started(_service_of(upstream)) for upstream in upstreams),
+                *([acme.prepared] if acme else []),
+                *after,
+            ],
+            further=further,
             opts=self.child(),
         )
         in_place = [file for file in self.service.files if file.source is not None]
@@ -132,11 +143,16 @@ def _service_of(upstream: Handover) -> Service:
     return upstream.service
 
 
-def _checked(spec: EdgeSpec, certificates: Mapping[str, pulumi.Input[str]]) -> dict[str, pulumi.Input[str]]:
+def _checked(
+    spec: EdgeSpec, certificates: Mapping[str, pulumi.Input[str]], issued: Collection[str]
+) -> dict[str, pulumi.Input[str]]:
     """The certificates, each tried before it reaches a container. Raises ValueError when one is missing."""
     named = {site.tls.certificate for site in spec.sites if site.tls}
-    if named != set(certificates):
-        raise ValueError(f"certificates: {sorted(named)} named by sites, {sorted(certificates)} given")
+    if named != {*certificates, *issued} or set(issued) & set(certificates):
+        given = sorted([*certificates, *issued])
+        raise ValueError(f"certificates: {sorted(named)} named by sites, {given} given")
+    if issued and not spec.acme:
+        raise ValueError("acme: unset; allowed with a certificate from ACME: components.edge.acme.CHALLENGES")
     return {name: _valid(name, pem) for name, pem in certificates.items()}
 
 

@@ -2,19 +2,23 @@
 # Debian and Alpine. A change is tried by `nginx -t` first; one that fails is reported and the old one goes on.
 #
 #   /etc/edge/config, /run/secrets       the configuration and the certificates
+#   /etc/edge/certificates                certificates that come and are renewed by themselves (acme.py)
 #   /etc/edge/upstreams/NAME/SLOT         "CONTAINER ALIAS PORT": a replica (components/containers/handover.py)
 #   /run/handover/NAME/leaving.ADDRESS    a replica that wants no more requests (components/containers/leave.sh)
 #   /run/handover/NAME/status             what the edge serves, for replicas and for steps of an update
 #   /run/edge-state/status                which configuration it serves, or refused and why
 #   /tmp/edge/current                     the generation that nginx reads
 set -u
-etc=/etc/edge run=/tmp/edge hand=/run/handover state=/run/edge-state
-tick=0.25 ticks=0 generation=0 nginx='' old='' sum='' refused='' reported=''
+etc=/etc/edge certs=/etc/edge/certificates run=/tmp/edge hand=/run/handover state=/run/edge-state
+tick=0.25 ticks=0 generation=0 nginx='' old='' sum='' seen='' refused='' reported='' issued=''
+known=addresses.a other=addresses.b looked=0 looked_at=0 believed=0 deaf='' up=0 reported_at=0
 export RES_OPTIONS='timeout:1 attempts:1'
 umask 022
 mkdir -p "$run"
-rm -rf "$run"/generation-* "$run/current" "$run/asking"
-: >"$run/addresses"
+rm -rf "$run"/generation-* "$run/current" "$run"/issued*
+: >"$run/$known"
+echo 0 >"$run/answered"
+rm -f "$hand"/*/status.??????
 upstreams=''
 for folder in "$etc"/upstreams/*/; do
     [ -d "$folder" ] || continue
@@ -24,10 +28,31 @@ done
 
 say() { echo "edge: $*" >&2; }
 sum_of() { cat "$etc"/config/* /run/secrets/* 2>/dev/null | sha256sum; }
+look_at() { sha256sum "$etc"/config/* /run/secrets/* 2>/dev/null; }
+issued_sum() { cat "$certs"/*.pem 2>/dev/null | sha256sum; }
+
+issue() { # FOLDER: a copy of the certificates there is what the next generations have
+    rm -rf "$run/issued.old"
+    mv "$run/issued" "$run/issued.old" 2>/dev/null
+    mkdir -m 700 "$run/issued"
+    cp "$1"/*.pem "$run/issued/" 2>/dev/null
+}
+
+believe() { # take the answer that has come
+    [ "$believed" != "$looked" ] && read -r answered <"$run/answered" && [ "$answered" = "$looked" ] || return
+    believed=$looked
+    # No answer at all is more likely a busy engine than the end of all replicas: believed the second time.
+    heard=''
+    [ ! -s "$run/$other" ] || heard=yes
+    if [ -n "$heard$deaf" ]; then
+        stale=$known known=$other other=$stale
+    fi
+    deaf=''
+    [ -n "$heard" ] || deaf=yes
+}
 
 look_up() { # the addresses of all names, in the background: a name that is gone may take a second
-    mkdir "$run/asking" 2>/dev/null || return
-    names=''
+    looked=$((looked + 1)) looked_at=$up names=''
     for slot in "$etc"/upstreams/*/*; do
         [ -r "$slot" ] && read -r name alias _ <"$slot" || continue
         names="$names $name"
@@ -41,18 +66,19 @@ look_up() { # the addresses of all names, in the background: a name that is gone
             for name in $names; do
                 nslookup "$name" 2>/dev/null | awk -v name="$name" '/^Name:/ { on = 1 } on && /^Address/ { print $NF, name }'
             done
-        fi >"$run/addresses.new"
-        mv "$run/addresses.new" "$run/addresses"
-        rmdir "$run/asking"
+        fi >"$run/$other"
+        echo "$looked" >"$run/answered"
     ) &
 }
 
 wants() { # ADDRESS: whether it asked to be left out, within the last 15 s (leave.sh repeats it every two)
-    # All replicas may write here: what is no time is no mark.
-    mark=$hand/$upstream/leaving.$1
-    [ -f "$mark" ] && read -r told _ <"$mark" || return 1
+    # All replicas may write here: what is no time is no mark. Empty ones are those of replicas that an earlier
+    # berth started, which say it once.
+    mark=$hand/$upstream/leaving.$1 lasts=15
+    [ -f "$mark" ] || return 1
+    if [ -s "$mark" ]; then read -r told _ <"$mark"; else told=$(date -r "$mark" +%s) lasts=40; fi
     asked=$(date +%s)
-    [ "$told" -le "$asked" ] && [ "$told" -gt $((asked - 15)) ]
+    [ "$told" -le "$asked" ] && [ "$told" -gt $((asked - lasts)) ]
 } 2>/dev/null
 
 add() { # NAME PORT: serve the addresses of a name that do not want to leave, or all where $stays
@@ -65,7 +91,7 @@ add() { # NAME PORT: serve the addresses of a name that do not want to leave, or
         serving="$serving $address"
         text="${text}server $address:$2 max_fails=1 fail_timeout=1s;
 "
-    done <"$run/addresses"
+    done <"$run/$known"
     [ -n "$added" ]
 }
 
@@ -100,6 +126,7 @@ generate() { # FOLDER CERTIFICATES: a generation from what lies there and the pl
     mkdir -p "$run/next/upstreams" "$run/next/tls"
     cp "$1"/config/nginx.conf "$run/next/nginx.conf" 2>/dev/null || cp "$1"/nginx.conf "$run/next/nginx.conf"
     cp "$2"/* "$run/next/tls/" 2>/dev/null
+    cp -f "$run"/issued/*.pem "$run/next/tls/" 2>/dev/null
     chmod 700 "$run/next/tls"
     [ -z "$lacks" ] || sed -i "/^ *$lacks /d" "$run/next/nginx.conf"
     number=0
@@ -172,7 +199,7 @@ busy() { # sets $busy: addresses that are served no more, but that an old proces
 }
 
 report() { # each upstream's status
-    number=0
+    number=0 waited_for=''
     read -r now _ <<EOT
 $(date +%s)
 EOT
@@ -180,8 +207,11 @@ EOT
         number=$((number + 1))
         eval "serving=\$serving_$number names=\$names_$number port=\$port_$number"
         busy
-        printf 'beat %s\nnames %s\nserving %s\nbusy %s\n' "$now" "$names" "$serving" "$busy" \
-            >"$hand/$upstream/status.new" && mv -f "$hand/$upstream/status.new" "$hand/$upstream/status"
+        waited_for=$waited_for$busy
+        # All replicas may write here: a file of a name that nobody knows before, and that is not there.
+        new=$(mktemp "$hand/$upstream/status.XXXXXX") || continue
+        printf 'beat %s\nnames %s\nserving %s\nbusy %s\n' "$now" "$names" "$serving" "$busy" >"$new" &&
+            chmod 644 "$new" && mv -f "$new" "$hand/$upstream/status" || rm -f "$new"
     done
     { printf 'beat %s\nserved %s\nrefused %s\n' "$now" "${sum%% *}" "${refused%% *}" && cat "$run/words"; } \
         >"$state/status.new" && mv -f "$state/status.new" "$state/status"
@@ -203,7 +233,12 @@ follow() { # compare what is with what should be; adopt what nginx accepts
         eval "planned_$number=\$text stays_$number=\$stays serving_next_$number=\$serving names_next_$number=\$names port_$number=\$port"
     done
     now_sum=$sum
-    [ $((ticks % 4)) -ne 0 ] || now_sum=$(sum_of)
+    if [ $((ticks % 4)) -eq 0 ]; then
+        look=$(look_at)
+        # Read once more where something looks different, or where a file was refused that may have been half there.
+        { [ "$look" = "$seen" ] && [ -z "$refused" ]; } || now_sum=$(sum_of)
+        seen=$look
+    fi
     if [ "$now_sum" != "$sum" ] && [ "$now_sum" != "$refused" ]; then
         if generate "$etc" /run/secrets; then
             adopt
@@ -217,6 +252,21 @@ follow() { # compare what is with what should be; adopt what nginx accepts
     elif [ "$now_sum" = "$sum" ] && [ -n "$refused" ] && [ $((ticks % 4)) -eq 0 ]; then
         refused=''
     fi
+    if [ -n "$sum" ] && [ -d "$certs" ] && [ $((ticks % 4)) -eq 0 ] && [ "$(issued_sum)" != "$issued" ]; then
+        issued=$(issued_sum)
+        issue "$certs"
+        cp "$run/words" "$run/kept"
+        if generate "$run/current" "$run/current/tls"; then
+            adopt
+            changed='' reported=''
+            say "serves the certificates ${issued%% *}"
+        else
+            say "refused certificates, and goes on with those before: $(cat "$run/words")"
+            rm -rf "$run/issued"
+            mv "$run/issued.old" "$run/issued"
+        fi
+        mv "$run/kept" "$run/words"
+    fi
     if [ -n "$changed" ] && [ -n "$sum" ]; then
         cp "$run/words" "$run/kept"
         if generate "$run/current" "$run/current/tls"; then adopt; else say "refused upstreams: $(cat "$run/words")"; fi
@@ -227,9 +277,13 @@ follow() { # compare what is with what should be; adopt what nginx accepts
         number=$((number + 1))
         eval "serving_$number=\$serving_next_$number names_$number=\$names_next_$number"
     done
-    if [ -n "$changed" ] || [ $((ticks % 4)) -eq 0 ] || [ -z "$reported" ]; then
+    # A sign of life every other second; each second while a replica that left waits for its last requests.
+    read -r up _ </proc/uptime
+    up=${up%.*}
+    if [ -n "$changed" ] || [ -z "$reported" ] || [ $((up - reported_at)) -ge 2 ] ||
+        { [ -n "$waited_for" ] && [ $((ticks % 4)) -eq 0 ]; }; then
         report
-        reported=yes
+        reported=yes reported_at=$up
     fi
 }
 
@@ -246,8 +300,19 @@ echo "events {} http { $lacks 1s; }" >"$run/try.conf"
 nginx -t -q -c "$run/try.conf" -g "pid $run/try.pid; error_log stderr;" 2>/dev/null && lacks=''
 : >"$run/words"
 look_up
-while [ -d "$run/asking" ]; do sleep 0.05; done
+while [ "$believed" != "$looked" ]; do
+    sleep 0.05
+    believe
+done
+issued=$(issued_sum)
+issue "$certs"
 follow
+if [ -z "$sum" ] && [ -d "$certs/previous" ]; then
+    say "tries the certificates of before"
+    refused='' seen=''
+    issue "$certs/previous"
+    follow
+fi
 if [ -z "$sum" ]; then
     say "nginx cannot start with this configuration"
     exit 1
@@ -259,7 +324,12 @@ while kill -0 "$nginx" 2>/dev/null; do
     sleep "$tick" &
     wait $!
     ticks=$((ticks + 1))
-    [ $((ticks % 4)) -ne 0 ] || look_up
+    believe
+    if [ $((ticks % 4)) -eq 0 ]; then
+        # An answer that never came: the disk was full, or who asked was ended. A late one is nobody's any more.
+        [ "$believed" = "$looked" ] || [ $((up - looked_at)) -lt 30 ] || believed=$looked other=addresses.$looked
+        [ "$believed" != "$looked" ] || look_up
+    fi
     follow
 done
 wait "$nginx"

@@ -122,7 +122,7 @@ def replica(spec: PostgresReplicaSpec, of: PostgresSpec, authority: str) -> Reci
     server = _server(spec.tuning, authority)
     return Recipe(
         **{**server, "files": {**server["files"], **texts}},
-        secrets=(*_PASSWORDS, SecretFile(name=CERTIFICATE)),
+        secrets=_SECRETS,
         probe=files.probe(of.user, of.database, inside=following),
         guard=files.replica_guard(_preamble(spec)),
     )
@@ -140,12 +140,16 @@ def access_spec(spec: StoreSpec, of: PostgresSpec, authority: str) -> JobSpec:
         config=(
             ConfigFiles(target=CONFIG, files=tuple(ConfigFile(name=n, text=t) for n, t in texts.items())),
         ),
-        secrets=_PASSWORDS,
+        secrets=_SECRETS,
         hardening=Hardening(user=_USER),
     )
 
 
-_PASSWORDS = (SecretFile(name=owner.PASSWORD), SecretFile(name=files.REPLICATION_PASSWORD))
+_SECRETS = (
+    SecretFile(name=owner.PASSWORD),
+    SecretFile(name=files.REPLICATION_PASSWORD),
+    SecretFile(name=CERTIFICATE),
+)
 
 
 def _slot(spec: StoreSpec) -> str:

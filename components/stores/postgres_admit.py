@@ -26,7 +26,9 @@ def script(spec: PostgresSpec) -> str:
     cause, fix = _other_password(spec)
     fix = fix.replace("$", "\\$")
     ask = (
-        f"SELECT CASE WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = '{spec.user}') "  # noqa: S608
+        f"SELECT CASE WHEN EXISTS (SELECT FROM pg_db_role_setting WHERE setrole = {_BOOTSTRAP} "  # noqa: S608
+        f"AND 'role={spec.user}' = ANY (setconfig)) THEN 'half' "
+        f"WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = '{spec.user}') "
         f"AND EXISTS (SELECT FROM pg_database WHERE datname = '{spec.database}') "
         f"THEN rolname ELSE '-' END FROM pg_roles WHERE oid = {_BOOTSTRAP}"
     )
@@ -61,6 +63,9 @@ first=$(as {SUPERUSER} -d template1 -c "$ask" 2>/dev/null) \\
     || first=$(as {spec.user} -d template1 -c "$ask" 2>/dev/null) || first=-
 case $first in
     {SUPERUSER} | {spec.user}) ;;
+    half)
+        refuse "the first start was cut off before its scripts had ended" \\
+            'the data are what those made until then: empty the directory, then up again' ;;
     *) refuse "the data have no database '{spec.database}' with a role '{spec.user}'" \\
         'name an empty directory or the right one; after a first start that was cut off, empty it' ;;
 esac
@@ -158,7 +163,7 @@ _OWNED = (
         " WHEN 'f' THEN 'FOREIGN TABLE' ELSE 'TABLE' END",
         "oid::regclass::text",
         "relowner",
-        " AND relkind IN ('r', 'p', 'v', 'm', 'S', 'f')",
+        " AND relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND relpersistence <> 't'",
     ),
     ("pg_proc", "'ROUTINE'", "oid::regprocedure::text", "proowner", ""),
     (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from components.stores.postgres_owner import CLASH, DATA, PASSWORD, REPLICATOR, RUN, SUPERUSER
+from components.stores.postgres_owner import CLASH, DATA, PASSWORD, REPLICATOR, RUN, SCHEMA, SUPERUSER, proof
 from components.stores.postgres_owner import SECRETS as _SECRETS
 from components.stores.postgres_settings import PostgresSpec
 from components.stores.store import AUTHORITY, CERTIFICATE, CONFIG
@@ -139,17 +139,24 @@ fi"""
 
 
 def allow_replica(primary: str, user: str, slot: str) -> str:
-    """A job's script, run as often as anybody likes: the replicas' role, its password, one slot."""
+    """A job's script, run as often as anybody likes: the replicas' role, its password, one slot.
+
+    What nobody else may know goes as data: every session of the same role sees the text of a query.
+    """
     login = _login(primary, user, SUPERUSER, "verify-full")
     return f"""\
 set -eu
 PGPASSWORD=$(cat {_SECRETS}/{PASSWORD})
-export PGPASSWORD PGCONNECT_TIMEOUT=10
+PROOF=$({proof()})
+WORD=$(cat {_SECRETS}/{REPLICATION_PASSWORD})
+WORD=$(printf %s "$WORD" | od -An -v -tx1 | tr -d ' \n')
+export PGPASSWORD PGCONNECT_TIMEOUT=10 PROOF WORD
 psql -qAtX -v ON_ERROR_STOP=1 '{login}' <<'SQL'
-\\set word `cat {_SECRETS}/{REPLICATION_PASSWORD}`
-SELECT public.berth_allow_replica(:'word', '{slot}');
+CREATE TEMP TABLE told (proof text, word text);
+\\copy told FROM PROGRAM 'printf "%s\\t%s\\n" "$PROOF" "$WORD"'
+SELECT {SCHEMA}.allow_replica(proof, convert_from(decode(word, 'hex'), 'UTF8'), '{slot}') FROM told;
 SQL
-"""
+"""  # noqa: S608  (identifiers, checked)
 
 
 def _login(host: str, user: str, database: str, mode: str) -> str:

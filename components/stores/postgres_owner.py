@@ -12,6 +12,8 @@ from components.stores.store import CERTIFICATE, CONFIG, InitScript
 SUPERUSER = "postgres"
 REPLICATOR = "replicator"
 """The role that replicas log in as; a job makes it when the first replica comes."""
+SCHEMA = "berth"
+"""In the superuser's database, what of ours the owner may call there."""
 RUN = "/var/run/postgresql"
 DATA = "/var/lib/postgresql/data"
 SECRETS = "/run/secrets"
@@ -19,7 +21,7 @@ PASSWORD = "password"  # noqa: S105  (a file's name)
 CLASH = f"SELECT count(*) FROM pg_roles WHERE rolname = '{SUPERUSER}' AND oid <> 10"  # noqa: S608  (a constant)
 """Whether somebody has the superuser's name who did not make the data."""
 CHECKED = ".berth-owner"
-"""Among the data: the digest of the password and the certificate that they were last started with."""
+"""Among the data: the digest of what they were last started with."""
 
 
 def init_scripts(spec: PostgresSpec) -> tuple[InitScript, ...]:
@@ -73,8 +75,16 @@ cat {SECRETS}/{CERTIFICATE} > {RUN}/server.pem
 
 
 def digest() -> str:
-    """With the private key in it, so that nobody who has but the data can try passwords on it."""
-    return f"cat {SECRETS}/{PASSWORD} {SECRETS}/{CERTIFICATE} | sha256sum"
+    """Of what data must be looked at again for: a password or key that is new, other rights of the owner.
+
+    With the private key in it, so that nobody who has but the data can try passwords on it.
+    """
+    return f"cat {SECRETS}/{PASSWORD} {SECRETS}/{CERTIFICATE} {CONFIG}/owner.sql | sha256sum"
+
+
+def proof() -> str:
+    """What only they can say who hold the server's private key, without telling it: 64 hexadecimal digits."""
+    return f"sha256sum < {SECRETS}/{CERTIFICATE} | cut -c 1-64"
 
 
 def _password(spec: PostgresSpec) -> str:
@@ -90,26 +100,41 @@ ALTER ROLE {spec.user} PASSWORD :'word';
 def _owner(spec: PostgresSpec) -> str:
     """The owner's rights, run as often as anybody likes, in the database that belongs to the superuser.
 
-    The function is all that the job of a replica needs a superuser for.
+    The function is all that the job of a replica needs a superuser for. It wants a proof: an injection into
+    the application's SQL runs as the owner, too, and lets no replica in. What it says in that database is not
+    logged: the job's words have a password in them.
     """
     return f"""\
 SET client_min_messages = warning;
+\\set digest `{proof()} | sha256sum | cut -c 1-64`
 BEGIN;
 ALTER ROLE {spec.user} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS;
 ALTER DATABASE {spec.database} OWNER TO {spec.user};
+ALTER ROLE {spec.user} IN DATABASE {SUPERUSER} SET log_min_duration_statement = -1;
+ALTER ROLE {spec.user} IN DATABASE {SUPERUSER} SET log_min_error_statement = panic;
 DROP ROLE IF EXISTS berth_split;
-CREATE OR REPLACE FUNCTION public.berth_allow_replica(word text, slot name) RETURNS void
+DROP FUNCTION IF EXISTS public.berth_allow_replica(text, name);
+-- A schema in which nobody else makes anything: a function of the same name would be told the proof.
+CREATE SCHEMA IF NOT EXISTS {SCHEMA};
+REVOKE ALL ON SCHEMA {SCHEMA} FROM PUBLIC;
+GRANT USAGE ON SCHEMA {SCHEMA} TO {spec.user};
+SELECT format($make$
+CREATE OR REPLACE FUNCTION {SCHEMA}.allow_replica(proof text, word text, slot name) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+    IF proof IS NULL OR encode(sha256(convert_to(proof || E'\\n', 'UTF8')), 'hex') <> %L THEN
+        RAISE insufficient_privilege USING MESSAGE = 'that is no proof of the server''s private key';
+    END IF;
     IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{REPLICATOR}') THEN
         CREATE ROLE {REPLICATOR};
     END IF;
-    EXECUTE format('ALTER ROLE {REPLICATOR} REPLICATION LOGIN PASSWORD %L', word);
+    EXECUTE format('ALTER ROLE {REPLICATOR} REPLICATION LOGIN PASSWORD %%L', word);
     IF NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = slot) THEN
         PERFORM pg_create_physical_replication_slot(slot, true);
     END IF;
-END $$;
-REVOKE ALL ON FUNCTION public.berth_allow_replica FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION public.berth_allow_replica TO {spec.user};
+END $$
+$make$, :'digest') \\gexec
+REVOKE ALL ON FUNCTION {SCHEMA}.allow_replica(text, text, name) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION {SCHEMA}.allow_replica(text, text, name) TO {spec.user};
 COMMIT;
 """  # noqa: S608  (identifiers, checked)

@@ -32,14 +32,16 @@ class StoreReplica(Store):
         passwords: Mapping[str, pulumi.Input[str]],
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
-        self._of, self._access, self._passwords = of, access, passwords
+        given = {**passwords, CERTIFICATE: tls.certificate}
+        self._of, self._access = of, access
+        self._secrets = {file.name: given[file.name] for file in access.secrets}
         super().__init__(
             name,
             spec,
             recipe,
             image=image,
             network=of.network,
-            secrets={**passwords, CERTIFICATE: tls.certificate},
+            secrets=given,
             after=[Healthy(of.service)],
             opts=opts,
         )
@@ -51,7 +53,7 @@ class StoreReplica(Store):
             self._access,
             image=image,
             network=self._of.network,
-            secrets=self._passwords,
+            secrets=self._secrets,
             depends_on=self._of.service.containers,
             opts=self.child(),
         )

@@ -21,6 +21,14 @@ _LISTENING = "0A"
 _NO_GPU = (
     "install the NVIDIA Container Toolkit on the engine's host and restart the engine, or ask for no GPU"
 )
+_NO_RUNTIME = (
+    "`nvidia-ctk runtime configure --runtime=docker` on the engine's host (NVIDIA Container Toolkit) and a "
+    "restart of the engine, or leave `runtime` out"
+)
+_NO_CDI = (
+    "Docker 25 or newer, with `features: {cdi: true}` in its daemon.json before 28, on a host whose "
+    "`nvidia-ctk cdi list` has these names; or ask by the driver nvidia"
+)
 
 
 def explain(error: APIError) -> str:
@@ -83,6 +91,14 @@ def name_taken(api: Any, name: str, error: APIError) -> ResourceError:
     )
 
 
+def not_created(name: str, error: APIError) -> ResourceError:
+    """The engine does not take the container as it is described."""
+    text = explain(error)
+    # 20.10 says `Unknown runtime specified nvidia`, later ones `unknown or invalid runtime name: nvidia`.
+    fix = _NO_RUNTIME if "runtime" in text.lower() and "nvidia" in text else None
+    return ResourceError(f"container '{name}' cannot be created: {text}", fix=fix)
+
+
 def not_started(api: Any, inputs: Mapping[str, Any], error: APIError) -> ResourceError:
     """The engine could not start the container; for a taken port or address, who holds it."""
     name, text = inputs["name"], explain(error)
@@ -93,13 +109,19 @@ def not_started(api: Any, inputs: Mapping[str, Any], error: APIError) -> Resourc
         )
     port = _PORT.search(text) if "alloc" in text or "in use" in text else None
     if port is None:
-        fix = _NO_GPU if "could not select device driver" in text else None
-        return ResourceError(f"container '{name}' cannot be started: {text}", fix=fix)
+        return ResourceError(f"container '{name}' cannot be started: {text}", fix=_gpu_fix(text))
     number = int(port.group(2))
     holder, fix = _port_holder(api, number, name)
     return ResourceError(
         f"container '{name}' cannot be started: host port {number} is taken by {holder}", fix=fix
     )
+
+
+def _gpu_fix(text: str) -> str | None:
+    """What the engine needs where it has no such devices."""
+    if "could not select device driver" in text:
+        return _NO_CDI if '"cdi"' in text else _NO_GPU
+    return "correct the names; `nvidia-ctk cdi list` prints them" if "CDI device" in text else None
 
 
 def _address_holder(api: Any, inputs: Mapping[str, Any]) -> str | None:
@@ -131,16 +153,21 @@ def _port_holder(api: Any, number: int, name: str) -> tuple[str, str]:
             "a process on the engine's host",
             f"see there: ss -ltnp 'sport = :{number}'; stop it, or {other}",
         )
-    process = _listener(number)
+    process = listener(number)
     if process is None:
         return "a process that cannot be seen from here", f"as root: ss -ltnp 'sport = :{number}'; or {other}"
     pid, command = process
     return f"process {pid} ({command})", f"stop it (kill {pid}), or {other}"
 
 
-def _listener(number: int) -> tuple[int, str] | None:
+def listener(number: int) -> tuple[int, str] | None:
     """The process of this machine that listens on a port."""
-    inodes = set(_listening_sockets(number))
+    return process_of(_listening_sockets(number))
+
+
+def process_of(sockets: Iterable[str]) -> tuple[int, str] | None:
+    """The first process of this machine that has one of these open; each like `socket:[INODE]`."""
+    inodes = set(sockets)
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it ended meanwhile, or belongs to another user
             if inodes & set(_open_files(process)):

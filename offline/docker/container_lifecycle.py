@@ -12,7 +12,7 @@ from typing import Any
 from docker.errors import APIError, DockerException, NotFound
 
 from offline.docker import container_create, container_journal, container_read, container_wait
-from offline.docker.container_failure import explain, name_taken, not_started
+from offline.docker.container_failure import explain, name_taken, not_created, not_started
 from offline.docker.container_fields import FIELDS, LIMITS, THROTTLES
 from offline.docker.container_support import require_support
 from offline.docker.difference import compare, top
@@ -121,7 +121,7 @@ def _create(ctx: Context, inputs: Inputs, label: dict[str, str]) -> str:
     except APIError as error:
         if error.status_code == 409:
             raise name_taken(api, inputs["name"], error) from None
-        raise ResourceError(f"container '{inputs['name']}' cannot be created: {explain(error)}") from None
+        raise not_created(inputs["name"], error) from None
     for warning in answer.get("Warnings") or ():
         ctx.warn(warning)
     return str(answer["Id"])

@@ -39,11 +39,12 @@ class Engine:
 
     config: the provider's config as the schema has it: host, context, sshOpts, certPath, caMaterial,
     certMaterial, keyMaterial, registryAuth. What is absent comes from the environment, as the official
-    provider takes it.
+    provider takes it. timeout: seconds that the engine may be silent; None: for ever.
     """
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
+    def __init__(self, config: Mapping[str, Any], *, timeout: float | None = None) -> None:
         self.config = config
+        self._timeout = timeout
         self._lock = threading.Lock()
         self._api: APIClient | None = None
         self._failure: tuple[float, ResourceError] | None = None
@@ -95,9 +96,9 @@ class Engine:
         host = self.host
         try:
             if host.startswith("ssh://"):
-                return transport.over_ssh(host, self._ssh_options())
+                return transport.over_ssh(host, self._ssh_options(), timeout=self._timeout)
             tls = None if host.startswith(("unix://", "npipe://", "http://")) else self._tls()
-            return transport.direct(host, tls, _POOL)
+            return transport.direct(host, tls, _POOL, timeout=self._timeout)
         except TLSParameterError as error:
             raise ResourceError(
                 f"the TLS files for {host} cannot be used: {error}",

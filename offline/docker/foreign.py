@@ -41,12 +41,12 @@ def warn_of_network(ctx: Context, inputs: Mapping[str, Any]) -> None:
     """Warn that another one has the network's name, or addresses of its subnet."""
     name = inputs.get("name")
     for other in _foreign(ctx, inputs, "/networks"):
-        whose = _whose("network", str(other.get("Name")), other)
+        told = whose("network", str(other.get("Name")), other)
         if other.get("Name") == name:
-            ctx.warn(f"the update will fail: {whose}; choose another name")
+            ctx.warn(f"the update will fail: {told}; choose another name")
         elif met := overlap(inputs, other):
             ctx.warn(
-                f"the update will fail: {whose} and has {met[1]}, which {met[0]} overlaps; choose another"
+                f"the update will fail: {told} and has {met[1]}, which {met[0]} overlaps; choose another"
             )
 
 
@@ -86,7 +86,7 @@ def _has_address(container: Mapping[str, Any], network: str, address: str) -> bo
 
 def holder_of(container: Mapping[str, Any]) -> str:
     """A container of the engine's list, and whose it is."""
-    return _whose("container", str((container.get("Names") or ["?"])[0]).lstrip("/"), container)
+    return whose("container", str((container.get("Names") or ["?"])[0]).lstrip("/"), container)
 
 
 def warn_of_ports(ctx: Context, inputs: Mapping[str, Any]) -> None:
@@ -96,14 +96,15 @@ def warn_of_ports(ctx: Context, inputs: Mapping[str, Any]) -> None:
         return
     for other in _foreign(ctx, inputs, "/containers/json"):
         for port in wanted:
-            if any(_clash(port, taken) for taken in other.get("Ports") or ()):
+            if any(publishes(taken, port) for taken in other.get("Ports") or ()):
                 ctx.warn(
                     f"the update will fail: {holder_of(other)} and publishes host port "
                     f"{int(port['external'])}; stop it, or publish another port"
                 )
 
 
-def _clash(wanted: Mapping[str, Any], taken: Mapping[str, Any]) -> bool:
+def publishes(taken: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Whether a published port of the engine's list leaves no room for one of a container's inputs."""
     ours, theirs = wanted.get("ip") or "", taken.get("IP") or ""
     return (
         wanted["external"] not in (0, None)
@@ -113,7 +114,8 @@ def _clash(wanted: Mapping[str, Any], taken: Mapping[str, Any]) -> bool:
     )
 
 
-def _whose(kind: str, name: str, other: Mapping[str, Any]) -> str:
+def whose(kind: str, name: str, other: Mapping[str, Any]) -> str:
+    """What it is, and of which stack; `other`: as the engine describes it."""
     owner = (other.get("Labels") or {}).get(_STACK)
     return f"{kind} '{name}' " + (f"belongs to stack {owner} of berth" if owner else "is not of berth")
 

@@ -28,17 +28,20 @@ _REMOTE: Final = "http+docker://dial"  # the SDK treats its own `//ssh` differen
 _FIRST_VERSION: Final = "1.24"  # to ask with, before the engine has told its own
 
 
-def direct(host: str, tls: TLSConfig | None, connections: int) -> APIClient:
-    """An API client for a socket or a TCP address, with that many kept connections."""
-    client = _client(host, tls=tls or False, max_pool_size=connections)
+def direct(host: str, tls: TLSConfig | None, connections: int, *, timeout: float | None = None) -> APIClient:
+    """An API client for a socket or a TCP address, with that many kept connections.
+
+    timeout: seconds that the engine may be silent. None: for ever, for a build step or a stop may be silent
+    for as long as it takes.
+    """
+    client = _client(host, tls=tls or False, max_pool_size=connections, timeout=timeout)
     if not host.startswith("unix://"):
         client.proxies.update(requests.utils.get_environ_proxies(client.base_url))
     return _negotiated(client)
 
 
-def _client(host: str, **options: Any) -> APIClient:
-    # no read timeout: a build step or a stop may be silent for as long as it takes
-    return APIClient(host, version=_FIRST_VERSION, timeout=None, **options)  # type: ignore[arg-type]
+def _client(host: str, *, timeout: float | None, **options: Any) -> APIClient:
+    return APIClient(host, version=_FIRST_VERSION, timeout=timeout, **options)  # type: ignore[arg-type]
 
 
 def _negotiated(client: APIClient) -> APIClient:
@@ -74,9 +77,9 @@ def tls_from_material(ca: str, cert: str, key: str) -> TLSConfig:
     )
 
 
-def over_ssh(host: str, options: list[str]) -> APIClient:
+def over_ssh(host: str, options: list[str], *, timeout: float | None = None) -> APIClient:
     """An API client for `ssh://[user@]host[:port]`. It runs the ssh command, with `options` before the
-    address.
+    address. timeout: as of `direct`.
     """
     if shutil.which("ssh") is None:
         if options:
@@ -84,8 +87,8 @@ def over_ssh(host: str, options: list[str]) -> APIClient:
                 "docker:sshOpts needs the ssh command, and there is none on PATH",
                 fix="install openssh-client, or put the options into ~/.ssh/config and remove docker:sshOpts",
             )
-        return _negotiated(_client(host))
-    client = _client("http://ssh:1")
+        return _negotiated(_client(host, timeout=timeout))
+    client = _client("http://ssh:1", timeout=timeout)
     client.base_url = _REMOTE
     client.mount(_REMOTE, _Adapter(host, options))
     return _negotiated(client)

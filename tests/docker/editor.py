@@ -104,7 +104,7 @@ class Person:
         cookies = "; ".join(f"{name}={value}" for name, value in self.http.cookies.items())
         url = self.url.replace("http", "ws", 1)
         headers = {"Cookie": cookies}
-        return connect(f"{url}/ws", additional_headers=headers, proxy=None, ssl=self.trust)
+        return connect(f"{url}/ws", additional_headers=headers, proxy=None, ssl=self.trust, open_timeout=60)
 
 
 def progress(socket: ClientConnection, job: str) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import random
 import secrets
 import subprocess
 import time
@@ -106,11 +107,12 @@ def _namespace(name: str, subnet: ipaddress.IPv4Network) -> Iterator[None]:
 
 
 def free_subnet() -> ipaddress.IPv4Network:
-    """A /24 that no interface of this machine has."""
+    """A /24 that no interface of this machine has; by chance, because another worker may be choosing, too."""
     lines = _call("ip", "-4", "-o", "addr").splitlines()
     taken = [ipaddress.ip_interface(line.split()[3]).network for line in lines]
-    for candidate in ipaddress.ip_network("10.213.0.0/16").subnets(new_prefix=24):
-        if isinstance(candidate, ipaddress.IPv4Network) and not any(candidate.overlaps(t) for t in taken):
+    all_of_them = list(ipaddress.IPv4Network("10.213.0.0/16").subnets(new_prefix=24))
+    for candidate in random.sample(all_of_them, len(all_of_them)):
+        if not any(candidate.overlaps(it) for it in taken):
             return candidate
     raise RuntimeError("no free /24 is left in 10.213.0.0/16")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from pathlib import Path
 
 import bcrypt
 import httpx
+
+from tests.ports import free_port
 
 START_SECONDS = 20
 PACKAGE = "docker-registry"
@@ -31,9 +32,7 @@ class Registry:
 def start_registry(tmp: Path) -> Iterator[Registry]:
     """Run Debian's docker-registry with its data below `tmp`; installs it where it is missing."""
     _install()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        host = f"127.0.0.1:{free.getsockname()[1]}"
+    host = f"127.0.0.1:{free_port()}"
     registry = Registry(host, "berth", "correct-horse-battery")
     hashed = bcrypt.hashpw(registry.password.encode(), bcrypt.gensalt(4)).decode()
     (tmp / "htpasswd").write_text(f"{registry.username}:{hashed}\n")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import secrets
+import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -74,20 +75,22 @@ class Stand:
         made.start()
         return made
 
-    def replica(self, number: int) -> Container:
-        """Served once this returns."""
+    def replica(
+        self, number: int, *, drain: int = DRAIN, seconds: int = 4, files: Mapping[str, str] | None = None
+    ) -> Container:
+        """Served once this returns. seconds: of a slow request. files: /app has commands that come first."""
         made = self.client.containers.create(
             self.images["api-gateway"],
-            entrypoint=["sh", "-c", LEAVE, "leave", str(DRAIN)],
+            entrypoint=["sh", "-c", f"PATH=/app:$PATH\n{LEAVE}", "leave", str(drain)],
             command=["python3", "/app/echo.py"],
             name=f"{self.name}-{number}",
             init=True,
             network=self.name,
-            environment={"ABRUPT": "1", "START": "0", "SECONDS": "4", "VERSION": str(number)},
+            environment={"ABRUPT": "1", "START": "0", "SECONDS": str(seconds), "VERSION": str(number)},
             volumes={f"{self.name}-state": {"bind": STATE}},
         )
         self.containers.append(made)
-        made.put_archive("/", archive({"app/echo.py": ECHO}))
+        made.put_archive("/", archive({"app/echo.py": ECHO, **(files or {})}))
         made.start()
         until(f"replica {number} listens", lambda: b"listens" in made.logs() or None)
         slot = {f"etc/edge/upstreams/app/{number}": f"{made.name} app 8080\n"}
@@ -151,9 +154,21 @@ def test_what_a_program_that_drops_everything_has_in_flight_is_finished_first(st
     stand.replica(2)
     with traffic(stand.url, rate=10, sockets=0) as seen, slow_requests(stand.url, 6) as answers:
         first.stop(timeout=DRAIN + 10)
+        # Whoever left and is still listed does not keep the edge from those that come after it.
+        stand.replica(3)
         time.sleep(1)
     assert answers == [200] * 6, answers
-    assert seen.failures == [] and set(seen.versions) == {"1", "2"}, seen
+    assert seen.failures == [] and set(seen.versions) == {"1", "2", "3"}, seen
+
+
+def test_a_busy_host_does_not_keep_the_signal_from_a_replica_until_docker_kills_it(stand: Stand) -> None:
+    # What takes a fifth of a second elsewhere takes two here.
+    slow = {"app/sleep": "#!/bin/sh\nexec /bin/sleep 2\n"}
+    replica = stand.replica(1, drain=4, seconds=60, files=slow)
+    with slow_requests(stand.url, 1) as answers:
+        replica.stop(timeout=4 + 10)
+    assert replica.wait()["StatusCode"] == 128 + signal.SIGTERM
+    assert answers == [502]
 
 
 def test_marks_that_nobody_repeats_take_nobody_out_for_long(stand: Stand) -> None:
@@ -172,6 +187,11 @@ def test_marks_that_nobody_repeats_take_nobody_out_for_long(stand: Stand) -> Non
         mark(second, str(int(time.time()) + 1000))
         time.sleep(2)
         assert {first, second} <= set(stand.said("serving"))
+        # Replicas that an earlier version started leave with an empty mark, once.
+        empty = ["sh", "-c", f": >{STATE}/leaving.{second}"]
+        assert stand.containers[1].exec_run(empty).exit_code == 0
+        until("one is left out", lambda: second not in stand.said("serving") or None, 10)
+        until("it heals", lambda: second in stand.said("serving") or None, 60)
         mark(second, str(int(time.time())))
         until("one is left out", lambda: second not in stand.said("serving") or None, 10)
         # Both are left out, by marks alone: the replicas run.
@@ -183,3 +203,29 @@ def test_marks_that_nobody_repeats_take_nobody_out_for_long(stand: Stand) -> Non
         until("one is left out", lambda: second not in stand.said("serving") or None, 10)
         until("it heals", lambda: second in stand.said("serving") or None, 40)
     assert seen.failures == [], json.dumps(seen.failures[:5])
+
+
+def answers(url: str) -> bool:
+    """Whether there is an answer; before nginx listens, Docker takes the connection and closes it."""
+    try:
+        return httpx.get(url, trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_a_replica_cannot_hold_up_the_edge_by_what_it_writes(client: docker.DockerClient) -> None:
+    stand = Stand(client)
+    try:
+        first = stand.replica(1)
+        for trap in ("mkfifo status.new", "rm status.new; ln -s /tmp/edge/current/nginx.conf status.new"):
+            assert first.exec_run(["sh", "-c", f"cd {STATE} && {trap}"]).exit_code == 0
+            told = stand.said("beat")
+            until("the edge goes on telling", lambda told=told: stand.said("beat") > told or None, 60)
+        second = stand.replica(2)
+        assert stand.address(2) in stand.said("serving")
+        stand.edge.restart(timeout=10)
+        until("it starts again", lambda: answers(stand.url) or None, 60)
+        assert stand.address(2) in stand.said("serving")
+        second.reload()
+    finally:
+        stand.remove()

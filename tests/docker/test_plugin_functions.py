@@ -69,7 +69,7 @@ def test_follow_ends_with_the_container_or_on_cancel(plugin, client, busybox_ima
         began = time.monotonic()
         with pytest.raises(grpc.RpcError, match="cancelled"):
             lines(plugin, prefix, follow=True)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 50
     finally:
         box.remove(force=True)
 

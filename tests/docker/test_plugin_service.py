@@ -144,7 +144,7 @@ def test_what_does_not_converge_is_removed_and_says_why(swarm, make) -> None:
         )
     text = failure.value.details()
     assert "did not converge within 3 s" in text and "nonesuch" in text
-    assert not swarm.services.list() and time.monotonic() - started < 20
+    assert not swarm.services.list() and time.monotonic() - started < 100
 
 
 def test_a_global_service_on_a_network_that_is_named(plugin, swarm, make) -> None:

@@ -22,6 +22,7 @@ import pytest
 from offline.docker.engine import Engine
 from offline.docker.resource import ResourceError
 from tests.docker.engines import engine_address, free_subnet, start_engine
+from tests.ports import free_port
 
 pytestmark = pytest.mark.docker
 
@@ -31,12 +32,6 @@ def _no_docker_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
     for name in [name for name in os.environ if name.startswith("DOCKER_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def openssl(folder: Path, *arguments: str) -> None:

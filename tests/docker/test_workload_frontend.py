@@ -17,7 +17,7 @@ from playwright.sync_api import expect
 
 from tests.docker.editor import editor, recording
 from tests.docker.workloads import WORKLOADS, base, image, unit_tests, until
-from tests.engine.browser import edit_audio, page, screenshots
+from tests.engine.browser import WAIT, edit_audio, page, screenshots
 
 pytestmark = pytest.mark.docker
 
@@ -117,5 +117,5 @@ def test_a_person_edits_in_the_dev_server_and_a_change_shows_at_once(
             tab.evaluate("window.same = true")
             view = source / "App.vue"
             view.write_text(view.read_text().replace("</span>Audio editor<", "</span>Changed<"))
-            expect(tab.locator("h1")).to_have_text("Changed", timeout=30_000)
+            expect(tab.locator("h1")).to_have_text("Changed", timeout=WAIT)
             assert tab.evaluate("window.same") is True, "the page was loaded anew"

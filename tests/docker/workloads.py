@@ -70,7 +70,7 @@ def unit_tests(client: docker.DockerClient, name: str) -> None:
         container.remove(force=True)
 
 
-def until(what: str, ask: Callable[[], T | None], seconds: float = 60) -> T:
+def until(what: str, ask: Callable[[], T | None], seconds: float = 240) -> T:
     """The first answer that is not None; fails naming what was waited for."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

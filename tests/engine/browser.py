@@ -107,6 +107,19 @@ def page(
             browser.close()
 
 
+def see(page: Page, url: str, heading: str) -> None:
+    """Opens url, again where its heading stays away: a network that came may cost it a module."""
+    for turn in range(TRIES):
+        go(page, url)
+        try:
+            expect(page.locator("h1")).to_contain_text(heading, timeout=WAIT)
+        except AssertionError:
+            if turn == TRIES - 1:
+                raise
+        else:
+            return
+
+
 def go(page: Page, url: str) -> None:
     """Opens url, again where a network that came or went interrupted that.
 

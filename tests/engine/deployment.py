@@ -8,7 +8,6 @@ cache (built CLI, base image) is the user's.
 import json
 import os
 import secrets
-import socket
 import ssl
 import subprocess
 from collections.abc import Mapping
@@ -21,16 +20,9 @@ import yaml
 from uv import find_uv_bin
 
 from tests.copied import copy_project
+from tests.ports import free_port
 
 TIMEOUT = 1200
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Deployment:
@@ -39,7 +31,7 @@ class Deployment:
     def __init__(self, tmp: Path, system: str = "gateway") -> None:
         self.folder, self.system = tmp / "berth", system
         self.stack = f"t{secrets.token_hex(3)}"
-        self.port, self.plain_port = free_port(), free_port()
+        self.port, self.plain_port, self.admin_port = free_port(), free_port(), free_port()
         copy_project(self.folder)
         # Its own environment takes seconds with uv; `.ci/run` itself is the one that is set up by pip.
         tools = tmp / "tools"
@@ -80,7 +72,13 @@ class Deployment:
             gateway = {"port": self.port, "address": "127.0.0.1"}
             return {"mode": "unified", "network": network, "gateway": gateway}
         door = {"http_port": self.plain_port, "https_port": self.port, "address": "127.0.0.1"}
-        return {"network": network, "nginx": door}
+        apart: dict[str, Any] = {"network": network, "nginx": door}
+        if self.system == "gpu":
+            apart |= {
+                "nginx_network": {"name": f"{self.stack}-nginx"},
+                "admin": {"port": self.admin_port},
+            }
+        return apart
 
     def berth(
         self, *args: str, text: str | None = None, check: bool = True
@@ -105,7 +103,9 @@ class Deployment:
             timeout=TIMEOUT,
         )
         if check and done.returncode:
-            raise AssertionError(f"{command} exited {done.returncode}\n{done.stdout}\n{done.stderr}")
+            raise AssertionError(
+                f"{command} exited {done.returncode}\n{_end(done.stdout)}\n{_end(done.stderr)}"
+            )
         return done
 
     def outputs(self) -> dict[str, Any]:
@@ -139,6 +139,11 @@ class Deployment:
             "networks": sorted(n.name for n in engine.networks.list(filters=mine)),
             "volumes": sorted(v.name for v in engine.volumes.list(filters=mine)),
         }
+
+
+def _end(output: str, lines: int = 60) -> str:
+    """Why a command failed stands there; with a whole preview before it a report has no room for that."""
+    return "\n".join(output.splitlines()[-lines:])
 
 
 def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -54,38 +53,30 @@ def readers_and_writers(deployment: Deployment, exported: str) -> Users:
 
 
 def editors(person: Person, *paths: str) -> Users:
-    """cloud-api's: every fifth request is a POST; the WebSocket is the one that tells of edits."""
+    """cloud-api's: one request of four is a POST; the WebSocket is the one that tells of edits.
+
+    /health is not among them: it is to fail where a database is slow, and nothing of a user's is lost then.
+    """
     assert person.trust
     project = Ask("POST", "/api/projects", json.dumps({"name": "while it changed"}).encode(), 201)
-    asks = [Ask("GET", path) for path in paths or ("/", "/api/me", "/api/voices", "/health")]
+    asks = [Ask("GET", path) for path in paths or ("/", "/api/me", "/api/voices")]
     cookies = "; ".join(f"{name}={value}" for name, value in person.http.cookies.items())
     socket = person.url.replace("http", "ws", 1) + "/ws"
     return Users(asks=[project, *asks], headers={"Cookie": cookies}, trust=person.trust, socket=socket)
-
-
-def is_too_busy(failure: str) -> bool:
-    """Whether a failure is a service's own word about its database; nginx's 503 is a page."""
-    return re.search(r": ValueError: 503 b'\{.*database", failure) is not None
 
 
 @contextmanager
 def nothing_is_sent_again(
     engine: docker.DockerClient, stack: str, url: str, users: Users, *, sockets: int
 ) -> Iterator[Traffic]:
-    """Users over kept connections during the block. Fails where one met a failure, or none was at risk.
-
-    On a machine that is too busy a service may give up its database, and says so itself in a whole answer:
-    that is none of the edge's doing, as long as it stays the exception.
-    """
+    """Users over kept connections during the block. Fails where one met a failure, or none was at risk."""
     door = edge(engine, stack)
     before = generation(door)
     with traffic(url, users, rate=40, sockets=sockets, resend=False) as seen:
         yield seen
-    busy = [failure for failure in seen.failures if is_too_busy(failure)]
-    lost = [failure for failure in seen.failures if failure not in busy]
-    assert lost == [] and seen.cut == [], (lost[:5], seen.cut[:5])
-    assert len(busy) <= seen.asked * 0.02, busy[:5]
-    assert seen.answered > 500 and seen.kept > seen.answered * 0.9, "connections were kept and used again"
+    assert seen.failures == [] and seen.cut == [], (seen.failures[:5], seen.cut[:5])
+    # A busy machine has more requests at the same time, and each of them a connection.
+    assert seen.answered > 500 and seen.kept > seen.answered * 0.5, (seen.answered, seen.kept)
     reloads = generation(door) - before
     # An old process that still has its connections answers the next request on each, and asks to leave.
     assert reloads >= 2 and seen.dismissed >= reloads, (reloads, seen.dismissed)

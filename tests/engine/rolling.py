@@ -14,8 +14,8 @@ import docker
 from offline.toolchain import Toolchain
 from stacks.content import base_image
 from tests.docker.workloads import WORKLOADS, base, image
-from tests.engine.deployment import free_port
 from tests.engine.project import Project, Result
+from tests.ports import free_port
 
 HERE = Path(__file__).parent
 PYTHON = "berth-test/python:1"

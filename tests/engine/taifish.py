@@ -30,14 +30,14 @@ def until(what: str, ask: Callable[[], T | None], seconds: float = 90) -> T:
 
 
 def free_subnet(engine: docker.DockerClient) -> str:
-    """A range that no network of the engine has."""
+    """A range that no network of the engine has, below those of tests/docker/engines.py."""
     taken = [
         ipaddress.ip_network(config["Subnet"])
         for network in engine.networks.list()
         for config in (network.attrs["IPAM"]["Config"] or [])
     ]
     while True:
-        found = ipaddress.ip_network(f"10.{random.randrange(64, 255)}.{random.randrange(256)}.0/24")
+        found = ipaddress.ip_network(f"10.{random.randrange(64, 213)}.{random.randrange(256)}.0/24")
         if not any(found.overlaps(other) for other in taken):
             return str(found)
 

@@ -21,10 +21,10 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.engine.browser import NETWORK_CHANGED, WAIT, go, page, undisturbed
-from tests.engine.deployment import free_port
 from tests.engine.load import Load, steady_load
 from tests.engine.newer import newer_nginx, nothing_is_sent_again, readers_and_writers
 from tests.engine.taifish import PEOPLE, Taifish, ended, export, until, upload
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.engine, pytest.mark.docker, pytest.mark.timeout(1800)]
 

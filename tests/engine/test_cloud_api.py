@@ -16,7 +16,7 @@ from playwright.sync_api import expect
 
 from tests.docker.editor import Person, progress, recording
 from tests.engine.audience import Audience, audience
-from tests.engine.browser import WAIT, edit_audio, go, page, screenshots
+from tests.engine.browser import WAIT, edit_audio, page, screenshots, see
 from tests.engine.cloud_api import CloudApi, another_password
 from tests.engine.newer import editors, newer_nginx, nothing_is_sent_again
 
@@ -281,12 +281,11 @@ def test_hot_reload_through_the_edge(system: CloudApi, tmp_path: Path) -> None:
     system.configure({**CHANGED, "frontend": page_of_development})
     system.deployment.berth("up")
     with page(tmp_path / "home", authority=str(system.deployment.outputs()["authority"])) as tab:
-        go(tab, system.url)
-        expect(tab.locator("h1")).to_contain_text("Audio editor", timeout=WAIT)
+        see(tab, system.url, "Audio editor")
         tab.evaluate("window.same = true")
         view = source / "App.vue"
         view.write_text(view.read_text().replace("</span>Audio editor<", "</span>Changed<"))
-        expect(tab.locator("h1")).to_contain_text("Changed", timeout=30_000)
+        expect(tab.locator("h1")).to_contain_text("Changed", timeout=WAIT)
         assert tab.evaluate("window.same") is True, "the page was loaded anew"
         tab.screenshot(path=screenshots(tmp_path) / "reloaded.png")
 

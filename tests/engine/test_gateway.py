@@ -199,7 +199,8 @@ def test_a_container_removed_behind_the_engine_comes_back(
     assert "Updating (" in deployment.berth("up").stdout
     assert deployment.berth("status").returncode == 0
     again = deployment.berth("up")
-    assert "Updating (" not in again.stdout, "what changes nothing ends with its preview"
+    assert "nothing has changed since the up of" in again.stderr
+    assert "Updating (" not in deployment.berth("up", "--again").stdout, "what changes nothing ends here"
     assert f"gateway is up and answers: {deployment.url}" in again.stdout
     with deployment.client() as client:
         assert (

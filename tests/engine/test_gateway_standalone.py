@@ -87,3 +87,20 @@ def test_two_stacks_are_one_system(door: Deployment, inner: Inner) -> None:
 def test_the_name_means_the_same_network(door: Deployment, inner: Inner) -> None:
     inner.join({"kind": "name", "name": f"{door.stack}-network"})
     inner.berth("preview --expect-no-changes")
+
+
+def test_the_owner_of_the_network_does_not_go_before_those_in_it(
+    door: Deployment, inner: Inner, engine: docker.DockerClient
+) -> None:
+    before = door.objects(engine)
+    refused = door.berth("destroy", "--yes", check=False)
+    assert refused.returncode and "nothing was destroyed" in refused.stderr, refused.stderr
+    assert f"./berth destroy -s {inner.stack}" in refused.stderr and "douyin-processor" in refused.stderr
+    assert door.objects(engine) == before
+    with door.client() as client:
+        assert result_of(client, "standalone")["result"]["duration_seconds"] == 1.0
+
+    inner.berth("destroy --yes")
+    door.berth("destroy", "--yes")
+    left = door.objects(engine)
+    assert left["containers"] == [] and left["networks"] == []

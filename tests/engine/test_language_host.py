@@ -189,9 +189,9 @@ def test_ctrl_c_leaves_no_process(project: Project, command: str) -> None:
     wait_for(lambda: pids.exists() and len(pids.read_text().split()) == 3)
     started = time.monotonic()
     running.send_signal(signal.SIGINT)
-    output, _ = running.communicate(timeout=30)
+    output, _ = running.communicate(timeout=200)
     assert running.returncode != 0
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 100, "of the 300 that it would take"
     assert "Traceback" not in output
     wait_for(lambda: not any(alive(int(pid)) for pid in pids.read_text().split()), 10)
     project.program(COMPONENT)
@@ -209,7 +209,7 @@ def test_a_killed_engine_takes_host_and_program_with_it(project: Project) -> Non
     running = project.start("preview")
     wait_for(lambda: pids.exists() and len(pids.read_text().split()) == 2)
     running.kill()
-    wait_for(lambda: not any(alive(int(pid)) for pid in pids.read_text().split()), 15)
+    wait_for(lambda: not any(alive(int(pid)) for pid in pids.read_text().split()), 60)
     running.communicate()
 
 
@@ -220,7 +220,7 @@ def test_a_child_that_the_program_forgets_does_not_hold_the_engine(project: Proj
     """)
     started = time.monotonic()
     project.preview()
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < 200, "of the 300 that the child takes"
 
 
 @pytest.mark.parametrize(
@@ -291,7 +291,7 @@ def test_no_plugin_is_downloaded(project: Project) -> None:
     failed = project.preview(check=False)
     assert failed.code != 0
     assert "absent" in failed.text
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 120
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import signal
 import tarfile
 from collections.abc import Iterator
@@ -47,6 +48,11 @@ def words(bench: KeptBench, service: str) -> str:
 @pytest.mark.parametrize("service", ["postgres", "mysql"])
 def test_what_was_backed_up_comes_back(bench: KeptBench, tmp_path: Path, service: str) -> None:
     fill(bench, service)
+    if service == "postgres":
+        # An extension is the superuser's; what uses it is the owner's.
+        make = "psql -v ON_ERROR_STOP=1 -U postgres -d things -c 'SET ROLE NONE; CREATE EXTENSION pg_trgm'"
+        assert bench.container(service).exec_run(["sh", "-c", make])[0] == 0
+        bench.sql(service, "CREATE INDEX alike ON made USING gin (word gin_trgm_ops)")
     before = words(bench, service)
     (path,) = bench.ok("backup", service, "--to", str(tmp_path)).split()
     file = Path(path)
@@ -101,6 +107,35 @@ def test_a_dump_that_the_server_refuses_halfway_is_taken_back(bench: KeptBench, 
     said = bench.fails("restore", "mysql", str(bad), "--yes")
     assert "You have an error in your SQL syntax" in said and "mysql has what it had" in said
     assert words(bench, "mysql") == before
+
+
+def test_a_database_too_damaged_to_be_copied_comes_back(bench: KeptBench, tmp_path: Path) -> None:
+    """As docs/backups.md says."""
+    fill(bench, "postgres")
+    before = words(bench, "postgres")
+    good = bench.ok("backup", "postgres", "--to", str(tmp_path)).strip()
+    path = bench.sql("postgres", "SELECT pg_relation_filepath('made')")
+    server = bench.container("postgres")
+    server.restart()  # writes what is in memory
+    wait_for(lambda: is_healthy(bench, "postgres"), what="PostgreSQL again")
+    spoil = f'dd if=/dev/zero bs=100 count=80 | tr "\\0" x | dd of="$PGDATA/{path}" conv=notrunc'
+    assert server.exec_run(["sh", "-c", spoil])[0] == 0
+    refused = bench.fails("restore", "postgres", good, "--yes")
+    assert "no copy can be made of what postgres has now, and nothing was changed" in refused
+    assert "invalid page in block 0" in refused and "A database too damaged to be copied" in refused
+
+    (volume,) = (mount["Name"] for mount in server.attrs["Mounts"] if mount["Destination"] == DATA)
+    with (tmp_path / "damaged.tar").open("wb") as kept:
+        kept.writelines(server.get_archive(DATA)[0])
+    with tarfile.open(tmp_path / "damaged.tar") as found:
+        assert f"data/{path}" in found.getnames()
+    for container in bench.client.containers.list(all=True, filters={"volume": volume}):
+        container.remove(force=True)
+    bench.client.volumes.get(volume).remove()
+    assert f"--accept-data-loss {volume}" in bench.fails("up")
+    bench.ok("up", "--accept-data-loss", volume)
+    bench.ok("restore", "postgres", good, "--yes")
+    assert words(bench, "postgres") == before
 
 
 def test_a_failed_dump_leaves_no_file(bench: KeptBench, tmp_path: Path) -> None:
@@ -165,6 +200,14 @@ def test_the_nightly_dump_is_whole_and_its_failures_are_loud(bench: KeptBench, t
         assert dumps_of(bench) == two
     finally:
         server.start()
+    # It tries again in a quarter of an hour, or at its start: those after this find all as it should be.
+    wait_for(lambda: is_healthy(bench, "postgres"), what="PostgreSQL again")
+    container.restart(timeout=1)
+    wait_for(lambda: is_healthy(bench, "dump"), what="a dump again", seconds=120)
+
+
+def is_healthy(bench: KeptBench, service: str) -> bool:
+    return str(bench.container(service).attrs["State"]["Health"]["Status"]) == "healthy"
 
 
 def dumps_of(bench: KeptBench) -> list[str]:
@@ -184,3 +227,17 @@ def test_logs_are_told_by_service(bench: KeptBench) -> None:
     following.send_signal(signal.SIGINT)
     assert "Traceback" not in following.communicate(timeout=30)[1] and following.returncode == 0
     assert "name one of: dump, mysql, postgres" in bench.fails("logs", "nginx")
+
+
+def test_a_deployment_is_preceded_by_a_backup(bench: KeptBench) -> None:
+    fill(bench, "postgres")
+    made = json.loads(bench.ok("deploy", "update", "--json"))
+    assert made["outcome"] == "deployed"
+    files = [Path(path) for path in made["backups"]]
+    assert len(files) == 2 and all(path.stat().st_size > 0 for path in files)
+    before = words(bench, "postgres")
+    bench.sql("postgres", "DELETE FROM made")
+    bench.ok("restore", "postgres", next(str(path) for path in files if "postgres" in path.name), "--yes")
+    assert words(bench, "postgres") == before
+    again = json.loads(bench.ok("deploy", "update", "--force", "--no-backup", "--json"))
+    assert again["outcome"] == "deployed" and again["backups"] == []

@@ -19,7 +19,8 @@ import pytest
 from ops import engine
 from tests.docker.engines import in_namespace, start_engine
 from tests.docker.images import busybox_image, ensure_busybox  # noqa: F401
-from tests.engine.workbench import Workbench, children, free_port, kill, wait_for
+from tests.engine.workbench import Workbench, children, kill, wait_for
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.engine, pytest.mark.docker, pytest.mark.usefixtures("busybox_image")]
 
@@ -92,6 +93,31 @@ def test_from_nothing_to_reachable_and_back(bench: Workbench, client: docker.Doc
     assert running(bench, client)
     bench.ok("destroy", "--with-data", input="dev\n")
     assert client.volumes.list(filters={"label": f"berth.stack={bench.name}"}) == []
+
+
+def test_an_up_of_what_has_not_changed_asks_the_engine_of_containers_alone(
+    bench: Workbench, client: docker.DockerClient, tmp_path: Path
+) -> None:
+    outside = tmp_path / "outside"
+    outside.write_text("a certificate, say")
+    program = bench.root / "__main__.py"
+    program.write_text(program.read_text() + f"\nPath({str(outside)!r}).read_text()\n")
+    assert "Updating (" in bench.ok("up")
+    before = bench.state.read_bytes()
+    again = bench.run("up")
+    assert again.returncode == 0 and "nothing has changed since the up of" in again.stderr
+    assert again.stdout == f"gateway is up and answers: http://127.0.0.1:{bench.port}\n"
+    assert bench.state.read_bytes() == before
+    assert json.loads(bench.ok("up", "--json"))["urls"]
+    assert "Previewing" in bench.ok("up", "--again")
+    outside.write_text("renewed")
+    assert "Previewing" in bench.ok("up") and "Previewing" not in bench.ok("up")
+    bench.want(mark="other")
+    assert "Updating (" in bench.ok("up")
+    bench.containers(client)[0].remove(force=True)
+    assert "Updating (" in bench.ok("up") and "Updating (" not in bench.ok("up")
+    bench.ok("destroy", "--yes")
+    assert "Updating (" in bench.ok("up")
 
 
 def test_container_removed_behind_our_back_is_seen_and_repaired(

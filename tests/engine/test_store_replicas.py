@@ -11,7 +11,7 @@ pytestmark = pytest.mark.engine
 
 
 def test_a_replica_of_postgres_follows(bench: StoreBench) -> None:
-    bench.want("postgres")
+    bench.want("postgres", tuning={"log_slower_than": "1ms"})
     bench.up()
     write = "CREATE TABLE counted AS SELECT generate_series(1, 1000) AS n"
     assert bench.client_run("postgres", f'{psql()} "{write}"')[0] == 0
@@ -20,6 +20,7 @@ def test_a_replica_of_postgres_follows(bench: StoreBench) -> None:
     bench.up()
     bench.project.unchanged()
     assert bench.container("postgres").id == before, "a replica joins without a pause"
+    assert bench.wanted["secrets"]["replication_password"] not in bench.container("postgres").logs().decode()
     here = psql(host="postgres-replica")
     count = f"{here} 'SELECT count(*) FROM counted'"
     assert bench.client_run("postgres", count) == (0, "1000\n")

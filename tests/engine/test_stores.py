@@ -91,6 +91,16 @@ def test_the_owner_of_a_postgres_database_is_a_plain_role(bench: StoreBench) -> 
         assert code and ("permission denied" in said or "must be superuser" in said), (statement, said)
     code, said = bench.client_run("postgres", (ask % "SELECT 1").replace("user=owner", "user=postgres"))
     assert code and "pg_hba.conf rejects connection" in said
+    there = ask.replace("dbname=things", "dbname=postgres")
+    for proof in ("NULL", "''", "repeat('0', 64)"):
+        let_in = f"SELECT berth.allow_replica({proof}, 'my own', 'slot')"
+        code, said = bench.client_run("postgres", there % let_in)
+        assert code and "that is no proof of the server's private key" in said, said
+    mine = "CREATE FUNCTION berth.allow_replica(text, text, text) RETURNS int LANGUAGE sql AS 'SELECT 1'"
+    code, said = bench.client_run("postgres", there % mine)
+    assert code and "permission denied for schema berth" in said
+    seen = "SELECT count(*) FROM pg_roles WHERE rolname = 'replicator'"
+    assert bench.client_run("postgres", ask % seen) == (0, "0\n")
     inside = ["psql", "-qAtX", "-U", "postgres", "-d", "things", "-c"]
     shown = "SELECT current_user, who, (SELECT rolpassword IS NULL FROM pg_authid WHERE oid = 10) FROM theirs"
     assert bench.container("postgres").exec_run([*inside, shown]).output == b"postgres|postgres|t\n"

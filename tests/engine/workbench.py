@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import docker
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -36,7 +37,9 @@ import json, os
 from pathlib import Path
 import pulumi
 import pulumi_docker as docker
+from stacks.reads import follow
 
+follow(Path(__file__).parent)
 wanted = json.loads(Path("wanted.json").read_text())
 labels = {"berth.stack": wanted["stack"], "berth.system": "gateway", "berth.service": "web"}
 data = docker.Volume(
@@ -80,13 +83,6 @@ pulumi.export("systems", {"gateway": {
 }})
 """
 SERVE = "mkdir -p /tmp/w && {wait} echo ok >/tmp/w/health && exec httpd -f -p 8080 -h /tmp/w"
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Workbench:

@@ -82,6 +82,10 @@ VIOLATIONS = [
             (opening("22/22", None, prefixListId="pl-1"), ["open to 'pl-1'"]),
             (opening("22/22", None, ipv6CidrIp="::/0"), ["'::/0'"]),
             (opening("22/22", None, ipv6CidrIp="::ffff:0:0/96"), ["'::ffff:0:0/96'"]),
+            (opening("22/22", sourceSecurityGroupId="sg-1"), ["open to '0.0.0.0/0'"]),
+            (opening("22/22", "10.0.0.0/8", ipv6CidrIp="::/0"), ["'::/0'"]),
+            (opening("22/22", UNKNOWN, ipv6CidrIp="::/0"), ["'::/0'"]),
+            (opening("22/22", "10.0.0.0/8", prefixListId="pl-1"), ["open to 'pl-1'"]),
             (opening("443/443", ipProtocol="udp"), ["ipProtocol is 'udp'"]),
             (opening("-1/-1", ipProtocol="all"), ["ipProtocol is 'all'"]),
         )

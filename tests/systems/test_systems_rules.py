@@ -22,16 +22,19 @@ PUBLIC = {
     "celery": {("0.0.0.0", 80), ("0.0.0.0", 443)},
     "cloud-api": {("0.0.0.0", 80), ("0.0.0.0", 443)},
     "gateway": {("0.0.0.0", 8010)},
+    "gpu": {("0.0.0.0", 80), ("0.0.0.0", 443), ("127.0.0.1", 3005)},
 }
 METRICS = {
     "celery": {"app": 5000},
     "cloud-api": {"backend": 3000, "tts-proxy": 8051},
     "gateway": {"api-gateway": 9010, "douyin-processor": 8093},
+    "gpu": {},
 }
 KEPT = {
     "celery": {"postgres_data", "redis_data", "app_logs", "app_uploads", "app_exports", "app_backups"},
     "cloud-api": {"mysql_data", "redis_data", "uploads", "temp", "logs"},
     "gateway": {"audio-data", "processor-data"},
+    "gpu": {"app_data", "audio", "kokoro_models"},
 }
 
 
@@ -115,7 +118,8 @@ def test_registry_is_the_default_with_pinned_images(name: str) -> None:
     for reference in pulled:
         prefix, _, image = reference.rpartition("/")
         assert prefix == "registry.example/acme"
-        assert image.endswith(":1.2.3") or image in THIRD_PARTY.values(), image
+        # The trainer's has a flavour for each CUDA.
+        assert re.search(r":1\.2\.3(-cu1(21|18))?$", image) or image in THIRD_PARTY.values(), image
         assert not image.endswith(":latest")
 
 

@@ -24,7 +24,9 @@ def made(name: str, settings: dict[str, Any] | None = None, **stack: Any) -> dic
     """What a stack with this one system registers, by name."""
     asked = missing_secrets({"berth:systems": f'["{name}"]', f"berth:{name}": json.dumps(settings or {})})
     secrets = {
-        request.name: request.issue(authority()) if isinstance(request, CertificateRequest) else HIDDEN
+        request.name: request.issue(authority())
+        if isinstance(request, CertificateRequest)
+        else HIDDEN.ljust(request.min_length, "-")
         for request in asked
     }
     return {

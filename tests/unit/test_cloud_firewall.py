@@ -17,6 +17,7 @@ from policies.firewall import is_world
 from stacks.claims import PUBLIC_PORTS, PortClaim
 from stacks.cloud_needs import doors, loads
 from stacks.gateway_settings import FilesElsewhere, StandaloneGateway, StandaloneProcessor, Unified
+from stacks.gpu_settings import GpuSettings
 from stacks.system import SystemSettings
 from stacks.systems import SYSTEMS
 
@@ -80,6 +81,12 @@ def test_a_system_opens_what_is_public_and_never_a_store(name: str) -> None:
 def test_a_port_on_loopback_is_no_door() -> None:
     own = Anything(claimed=(("127.0.0.1", 8010), ("127.0.0.1", 5432)), closed=())
     assert doors([own]) == Doors()
+
+
+def test_what_is_published_for_operators_is_opened_to_nobody_else() -> None:
+    own = Anything(claimed=(("10.8.0.1", 443), ("10.8.0.1", 3005)), closed=())
+    assert doors([own], [OperatorRange("10.8.0.0/24")]) == Doors()
+    assert doors([own]) == Doors(public=(443,))
 
 
 def test_the_type_admits_the_public_ports_of_the_house_and_no_other() -> None:
@@ -164,5 +171,6 @@ def test_what_would_open_too_much_is_refused_by_name(changes: dict[str, object],
 
 
 def test_every_system_says_its_least() -> None:
-    found = loads({"gateway": cast(SystemSettings, Unified())})
+    found = loads({"gateway": cast(SystemSettings, Unified()), "gpu": GpuSettings()})
     assert str(found["gateway"]) == "2 vCPU and 4GiB"
+    assert str(found["gpu"]) == "2 vCPU and 8GiB", "8 GB (systems.md, 4)"

@@ -1,4 +1,4 @@
-"""GPU requests: each way to ask, as the engine gets it; contradictions cannot be written."""
+"""GPU requests: each way to ask, as the provider gets it; contradictions cannot be written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,12 @@ GPU: TypeAdapter[Any] = TypeAdapter(Gpu)
 @pytest.mark.parametrize(
     ("raw", "request_", "runtime"),
     [
-        ({"kind": "all"}, {"driver": "nvidia", "count": -1, "capabilities": ["gpu", "utility"]}, "nvidia"),
+        ({}, {"driver": "nvidia", "count": -1, "capabilities": ["gpu", "compute", "utility"]}, "nvidia"),
+        (
+            {"kind": "all"},
+            {"driver": "nvidia", "count": -1, "capabilities": ["gpu", "compute", "utility"]},
+            "nvidia",
+        ),
         (
             {"kind": "count", "count": 2, "capabilities": ["gpu"], "runtime": None},
             {"driver": "nvidia", "count": 2, "capabilities": ["gpu"]},
@@ -24,7 +29,11 @@ GPU: TypeAdapter[Any] = TypeAdapter(Gpu)
         ),
         (
             {"kind": "devices", "device_ids": ["0", "GPU-3a2b"]},
-            {"driver": "nvidia", "deviceIds": ["0", "GPU-3a2b"], "capabilities": ["gpu", "utility"]},
+            {
+                "driver": "nvidia",
+                "deviceIds": ["0", "GPU-3a2b"],
+                "capabilities": ["gpu", "compute", "utility"],
+            },
             "nvidia",
         ),
         (
@@ -43,8 +52,14 @@ def test_request_reaches_docker(raw: dict[str, Any], request_: dict[str, Any], r
 @pytest.mark.parametrize(
     "raw",
     [
-        {},
         {"kind": "some"},
+        {"count": 2},
+        {"driver": "amd"},
+        {"runtime": "runc"},
+        {"kind": "all", "device_ids": ["0"]},
+        {"kind": "devices", "device_ids": ["0"], "count": 1},
+        {"kind": "devices", "device_ids": ["0"], "names": ["nvidia.com/gpu=0"]},
+        {"kind": "cdi", "names": ["nvidia.com/gpu=0"], "capabilities": ["gpu"]},
         {"kind": "count", "count": 0},
         {"kind": "count", "count": -1},
         {"kind": "count", "count": 1, "device_ids": ["0"]},
@@ -58,4 +73,17 @@ def test_request_reaches_docker(raw: dict[str, Any], request_: dict[str, Any], r
 )
 def test_contradictions_cannot_be_written(raw: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
+        GPU.validate_python(raw)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"kind": "devices", "device_ids": ["0", "1", "0"]},
+        {"kind": "cdi", "names": ["nvidia.com/gpu=0", "nvidia.com/gpu=0"]},
+        {"capabilities": ["gpu", "gpu"]},
+    ],
+)
+def test_what_is_requested_twice_is_named(raw: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError, match=r"(0|gpu) requested twice; allowed: each once"):
         GPU.validate_python(raw)

@@ -129,6 +129,35 @@ def test_the_tag_follows_the_content(project: Path) -> None:
     assert content_key(folder) == seen[-1]
 
 
+def test_what_was_built_beside_it_is_content_unless_the_builder_does_not_see_it(project: Path) -> None:
+    """`COPY dist` of a context of one's own: a new dist is a new image."""
+    folder = project / "workloads" / "app"
+    built = folder / "dist" / "app.js"
+    built.parent.mkdir()
+
+    def follows() -> bool:
+        built.write_text("1")
+        first = content_key(folder)
+        built.write_text("2")
+        return content_key(folder) != first
+
+    assert follows()
+    ignore = folder / ".dockerignore"
+    for lines in ("dist", "# ours\ndist/\n", "/dist", "**/dist"):
+        ignore.write_text(lines)
+        assert not follows(), lines
+    for lines in ("dist/*.map", "dist\n!dist/app.js", "# dist"):
+        ignore.write_text(lines)
+        assert follows(), lines
+    ignore.write_text("dist")
+    (folder / "Dockerfile.dockerignore").write_text("docs")
+    assert follows(), "a Dockerfile's own list goes before"
+    built.parent.rename(folder / "lib")
+    built = folder / "lib" / "dist" / "app.js"
+    built.parent.mkdir()
+    assert follows(), "not the one at the top"
+
+
 @given(st.dictionaries(st.text("ab", min_size=1, max_size=3), st.binary(max_size=4), max_size=3))
 def test_equal_content_has_equal_keys_wherever_it_lies(
     tmp_path_factory: Any, files: dict[str, bytes]

@@ -249,6 +249,17 @@ def test_a_restore_that_ends_early_is_taken_back(
     assert kept in told.value.fix
 
 
+def test_a_restore_leaves_extensions_alone() -> None:
+    listed = b"""; Archive created at 2026-01-01
+2; 3079 16400 EXTENSION - pg_trgm\x20
+3500; 0 0 COMMENT - EXTENSION pg_trgm\x20
+215; 1259 16385 TABLE public made things
+3497; 0 16385 TABLE DATA public made things
+"""
+    kept = b"".join(line for line in listed.splitlines(keepends=True) if b"pg_trgm" not in line)
+    assert dumps.without_extensions(listed) == kept
+
+
 def test_no_password_is_in_a_script() -> None:
     for script in (*dumps._DUMP.values(), *dumps._LOAD.values()):
         assert "PGPASSWORD" not in script and "MYSQL_PWD" not in script and "--password" not in script

@@ -67,6 +67,17 @@ def test_folders_of_the_host_are_told_to_be_there_still(
     assert "as root there: rm -rf -- '/srv/the app/postgres' '/srv/the app/redis'" in said
 
 
+def test_without_an_engine_what_is_left_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("dev\n"))
+    made = stack(*MIXED)
+    made.engine = None
+    destroy(made, yes=False, with_data=True)
+    assert "not removed: dev-cache, dev-postgres, dev-redis: they were on" in capsys.readouterr().err
+    assert not made.removed
+
+
 def test_a_stack_of_folders_alone_promises_no_removal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

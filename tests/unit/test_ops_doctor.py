@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 from collections import namedtuple
 from pathlib import Path
 from types import SimpleNamespace
@@ -35,7 +36,8 @@ def test_a_stack_that_does_not_exist_is_told_once_and_nothing_is_said_of_it() ->
 def test_each_disk_that_a_run_fills_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     docker = tmp_path / "docker"
     docker.mkdir()
-    client = SimpleNamespace(info=lambda: {"DockerRootDir": str(docker)}, close=lambda: None)
+    info = {"DockerRootDir": str(docker), "Name": socket.gethostname()}
+    client = SimpleNamespace(info=lambda: info, close=lambda: None)
     found = Engine(host="unix:///run/docker.sock", origin="the default socket")
     monkeypatch.setattr(engine, "reachable", lambda _wanted: found)
     monkeypatch.setattr(Engine, "client", lambda _engine: client)

@@ -28,6 +28,12 @@ DELETED = f"""error: resource "{VOLUME}" cannot be deleted
 because it is protected. To unprotect the resource, either remove the `protect` flag"""
 REPLACED = f"""error: unable to replace resource "{VOLUME}"
 as it is currently marked for protection. To unprotect the resource, remove the `protect` flag"""
+CHAINED = f"""error: unable to replace resource "{VOLUME}" as part of replacing "{VOLUME}-other" \
+as it is currently marked for protection. To unprotect the resource, remove the `protect` flag"""
+UNPROTECT = (
+    f"""eval "$(./berth env -s dev)"; pulumi state unprotect '{VOLUME}' --yes --stack dev; """
+    "./berth up -s dev"
+)
 POLICY = """Policies:
     berth-policies@v0.1.0 (local: policies)
         - [mandatory]  public-ports  (docker:index/container:Container: db)
@@ -60,8 +66,9 @@ POLICY = """Policies:
             "correct what is named",
         ),
         ("error: write /x: no space left on device", "the disk is full", "docker system df"),
-        (DELETED, "a protected resource would be deleted or replaced", "./berth destroy --with-data"),
-        (REPLACED, "a protected resource would be deleted or replaced", "./berth destroy --with-data"),
+        (DELETED, f"a protected resource would be deleted or replaced: {VOLUME};", UNPROTECT),
+        (REPLACED, f"a protected resource would be deleted or replaced: {VOLUME};", UNPROTECT),
+        (CHAINED, f"a protected resource would be deleted or replaced: {VOLUME};", UNPROTECT),
         (CONTAINER, "port 8010 is taken by container other-web", "stop it, or choose another port"),
         (POLICY, "a policy stopped `up`: public-ports", "as the policy says"),
         ("something odd", "`pulumi up` failed with exit code 255", "./berth up"),
@@ -72,6 +79,12 @@ def test_each_failure_has_a_cause_and_a_next_step(output: str, cause: str, fix: 
     assert cause in error.cause
     assert fix in error.fix
     assert "\n" not in error.fix
+
+
+def test_giving_up_one_volume_never_means_all_data_of_the_stack() -> None:
+    error = explain(DELETED, command="up", stack="dev", code=255)
+    assert "--with-data" not in error.fix
+    assert "stays on the engine" in error.fix and "docker volume rm" in error.fix
 
 
 STOPPED = """Policies:

@@ -56,13 +56,16 @@ def test_a_door_is_trusted_by_the_authority_that_the_stack_exports(tmp_path: Pat
     try:
         url = f"https://127.0.0.1:{server.server_port}"
 
-        def problem(authority: str | None) -> str | None:
-            (answer,) = ask(Door(system="celery", url=url, paths=("/health",), authority=authority))
+        def problem(authority: str | None, *, untrusted: bool = False) -> str | None:
+            (answer,) = ask(
+                Door(system="celery", url=url, paths=("/health",), authority=authority, untrusted=untrusted)
+            )
             return answer.problem
 
         assert problem(ours.certificate) is None
         assert "certificate verify failed" in (problem(other.certificate) or "")
         assert "certificate verify failed" in (problem(None) or "")
+        assert problem(None, untrusted=True) is None
     finally:
         server.shutdown()
         server.server_close()

@@ -121,9 +121,13 @@ def test_interrupted_setup_is_made_anew(project: Project) -> None:
     assert failed.returncode == 1
     assert "`uv` failed with exit code 7" in failed.stderr and "fix:" in failed.stderr
     assert failed.stdout == ""
+    # Of `health` 1 and 2 would be answers.
+    assert project.run("-s", "prod", "health", "--json", env={"UV_EXIT": "7"}).returncode == 3
+    assert project.run("logs", "health", env={"UV_EXIT": "7"}).returncode == 1
+    assert project.run("-s", "health", "logs", env={"UV_EXIT": "7"}).returncode == 1
     done = project.run("up")
     assert done.stdout.startswith("program")
-    assert project.calls.read_text().count("uv venv") == 2
+    assert project.calls.read_text().count("uv venv") == 5
 
 
 def test_failed_refresh_leaves_nothing_that_passes_for_finished(project: Project) -> None:
@@ -201,3 +205,10 @@ def test_environment_is_not_made_by_the_python_inside_it(project: Project) -> No
     assert done.returncode == 0, done.stderr
     (made,) = [call for call in project.calls.read_text().splitlines() if call.startswith("uv venv")][1:]
     assert f"--python {inside}" not in made
+
+
+def test_ctrl_c_in_the_setup_is_no_answer_of_health(project: Project) -> None:
+    project.script("uv", "#!/bin/sh\nkill -INT $PPID\nsleep 1\n")
+    stopped = project.run("health", "--json")
+    assert (stopped.returncode, stopped.stdout) == (130, ""), stopped.stderr
+    assert "starts the set-up again" in stopped.stderr

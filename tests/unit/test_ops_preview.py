@@ -44,6 +44,15 @@ def test_one_difference_is_a_change(different: dict[str, Any]) -> None:
     assert not unchanged([different, step(), summary()])
 
 
+@pytest.mark.parametrize("outputs", [{"word": "[secret]"}, {"of": {"it": ["[secret]"]}}])
+def test_secret_outputs_of_the_stack_cannot_be_compared(outputs: dict[str, Any]) -> None:
+    """The engine's record of a run masks them: both look the same, whatever they were."""
+    stack = SAME | {"type": "pulumi:pulumi:Stack", "outputs": outputs}
+    assert not unchanged([step(), step(old=stack, new=stack), summary()])
+    component = stack | {"type": "berth:stores:Redis"}
+    assert unchanged([step(), step(old=component, new=component), summary()])
+
+
 def test_a_count_of_anything_else_is_a_change() -> None:
     assert not unchanged([step(), summary(same=1, delete=1)])
 

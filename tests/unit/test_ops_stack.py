@@ -27,5 +27,5 @@ def test_lost_data_is_looked_for_before_healing_forgets_it(monkeypatch: pytest.M
     with pytest.raises(UserError, match="data is lost"):
         stack.settle()
     assert asked == [before], "nothing was healed"
-    stack.settle(accepted=["data"])
+    assert stack.settle(accepted=["data"]) == ({}, None)
     assert asked[1:] == [before, "healed", {}]

@@ -144,9 +144,9 @@ def test_an_up_that_ended_early_is_not_as_it_should_be() -> None:
     service = {"containers": ["web-1"], "alias": "web", "port": 80}
     stack = {"type": "pulumi:pulumi:Stack", "urn": "s", "outputs": {}}
     exported = {"deployment": {"resources": [stack]}}
-    assert unmade(exported) == ["the last up ended before it was done: the stack exports nothing yet"]
+    assert unmade(exported) == [(None, "the last up ended before it was done: the stack exports nothing yet")]
     stack["outputs"] = {"systems": {"gateway": {"services": {"web": service}}}}
-    assert unmade(exported) == ["web (web-1): not made yet"]
+    assert unmade(exported) == [("gateway", "web (web-1): not made yet")]
     kind = "docker:index/container:Container"
     made = {"type": kind, "urn": f"u::{kind}::web", "id": "1", "outputs": {"name": "web-1"}}
     assert unmade({"deployment": {"resources": [stack, made]}}) == []

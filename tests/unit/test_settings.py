@@ -62,7 +62,7 @@ def test_defaults_are_the_unified_gateway_on_this_machine() -> None:
         ({"systems": []}, "berth:systems: none given: allowed: 1 or more"),
         (
             {"systems": ["gatewey"]},
-            "berth:systems[0]: 'gatewey': allowed: 'celery', 'cloud-api' or 'gateway'",
+            "berth:systems[0]: 'gatewey': allowed: 'celery', 'cloud-api', 'gateway' or 'gpu'",
         ),
         ({"systems": ["gateway", "gateway"]}, "berth:systems: 'gateway': given twice"),
         ({"systms": 1}, "berth:systms: unknown setting"),

@@ -42,8 +42,8 @@ def test_what_may_stand_on_another_base_wants_the_same_everywhere(name: str) -> 
 
 @pytest.mark.parametrize("name", PYTHON)
 def test_python_workloads_share_their_first_layers(name: str) -> None:
-    stage, _, _ = dockerfile(name).partition("\n\nFROM runtime AS builder\n")
-    assert dockerfile("taifish").startswith(f"{stage}\n\nFROM runtime AS builder\n")
+    stage, _, _ = dockerfile(name).partition("\n\nFROM runtime")
+    assert dockerfile("taifish").startswith(f"{stage}\n\nFROM runtime")
     assert (WORKLOADS / name / "probe").read_bytes() == (WORKLOADS / "taifish" / "probe").read_bytes()
 
 
@@ -51,7 +51,7 @@ def test_python_workloads_share_their_first_layers(name: str) -> None:
 def test_python_is_named_as_debian_12_and_ubuntu_22_04_both_have_it(name: str) -> None:
     """Their `python3` is 3.11 on the one and 3.10 on the other."""
     used = re.findall(r"python3[\w.]*(?:-venv)?", dockerfile(name))
-    assert {*used} == {"python3.11", "python3.11-venv"}
+    assert {"python3.11"} <= {*used} <= {"python3.11", "python3.11-venv"}
 
 
 @pytest.mark.parametrize("mirror", ["http://mirror.example/debian", "http://mirror.example"])

@@ -67,6 +67,7 @@ def test_everything_missing_is_named_together() -> None:
         ({"REDIS_PASSWORD_FILE": "/nothing"}, "No such file"),
         ({"REDIS_URL": "rediss://redis"}, "REDIS_CA_FILE is not set"),
         ({"PORT": "http"}, "PORT='http' must be a whole number from 1 to 65535"),
+        ({"DATABASE_SECONDS": "0"}, "DATABASE_SECONDS='0' must be a number from 1 to 60"),
         ({"TASK_LEASE": "0"}, "TASK_LEASE='0' must be a number from 3"),
         ({"DRAIN": "nan"}, "DRAIN='nan'"),
         ({"HEALTH_SECONDS": "10"}, "HEALTH_SECONDS='10' must be a number from 0.1 to 9"),

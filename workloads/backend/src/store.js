@@ -28,7 +28,7 @@ export class Store {
   }
 
   async ping() {
-    await this.pool.query({ sql: 'SELECT 1', timeout: 2000 });
+    await this.pool.query({ sql: 'SELECT 1', timeout: 4000 });
   }
 
   /** @returns the new user, or undefined when the name is taken */

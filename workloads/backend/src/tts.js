@@ -1,8 +1,10 @@
 /** Speech from the tts-proxy. */
 import { createWriteStream } from 'node:fs';
-import { Readable, Transform } from 'node:stream';
+import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as wait } from 'node:timers/promises';
+// Not fetch: Node's own forgets its signal at a garbage collection, and ends after five minutes (nodejs/undici#3644).
+import { request } from 'undici';
 
 // The proxy tries the cloud again by itself where that is safe; what else failed may have been paid for.
 const AGAIN = new Set(['speech_unreachable', 'busy', 'circuit_open', 'rate_limited']);
@@ -29,7 +31,7 @@ export class Speech {
 
   /** The voices that can be had now. */
   voices(signal) {
-    return this.#ask('/v1/voices', {}, { signal, ms: this.seconds * 1000 }, (response) => response.json());
+    return this.#ask('/v1/voices', {}, { signal, ms: this.seconds * 1000 }, (spoken) => spoken.json());
   }
 
   /**
@@ -44,10 +46,10 @@ export class Speech {
     const body = JSON.stringify({ provider, text, voice, format: 'wav' });
     for (let attempt = 0; ; attempt++) {
       const ms = Math.max(1, end - Date.now());
-      const request = { method: 'POST', headers: { ...headers, 'x-request-timeout': String(ms) }, body };
+      const question = { method: 'POST', headers: { ...headers, 'x-request-timeout': String(ms) }, body };
       try {
-        return await this.#ask('/v1/speech', request, { signal, ms }, (response) =>
-          pipeline(Readable.fromWeb(response.body), limited(), createWriteStream(path)),
+        return await this.#ask('/v1/speech', question, { signal, ms }, (spoken) =>
+          pipeline(spoken, limited(), createWriteStream(path)),
         );
       } catch (error) {
         if (signal.aborted) throw signal.reason;
@@ -61,21 +63,22 @@ export class Speech {
     }
   }
 
-  async #ask(path, request, { signal, ms }, use) {
+  async #ask(path, question, { signal, ms }, use) {
     const deadline = new AbortController();
     const timer = setTimeout(() => deadline.abort(), ms);
     const stop = () => deadline.abort();
     signal?.addEventListener('abort', stop, { once: true });
     try {
-      const response = await fetch(this.url + path, { ...request, signal: deadline.signal });
-      if (!response.ok) throw await refusal(response);
-      return await use(response);
+      const answer = await request(this.url + path, { ...question, signal: deadline.signal });
+      answer.body.on('error', () => {}); // whoever reads it is told; nobody may be reading
+      if (answer.statusCode !== 200) throw await refusal(answer);
+      return await use(answer.body);
     } catch (error) {
       if (error instanceof SpeechError) throw error;
       const late = deadline.signal.aborted;
-      const reason = late ? `no answer within ${this.seconds} s` : (error.cause?.code ?? error.message);
+      const reason = late ? `no answer within ${this.seconds} s` : (error.code ?? error.message);
       // What was cut or is late may have been paid for.
-      const code = late ? 'speech_timeout' : UNCONNECTED.has(error.cause?.code) ? 'speech_unreachable' : 'speech_broken';
+      const code = late ? 'speech_timeout' : UNCONNECTED.has(error.code) ? 'speech_unreachable' : 'speech_broken';
       throw new SpeechError(code, `the speech service cannot be used: ${reason}`);
     } finally {
       clearTimeout(timer);
@@ -84,14 +87,14 @@ export class Speech {
   }
 }
 
-async function refusal(response) {
-  const { error } = await response.json().catch(() => ({}));
+async function refusal({ statusCode, headers, body }) {
+  const { error } = await body.json().catch(() => ({}));
   if (!error?.code) {
     // Not the proxy's words, but the edge's, which knows whether the proxy got the request.
-    const code = response.headers.get('edge-undelivered') ? 'speech_unreachable' : 'speech_failed';
-    return new SpeechError(code, `the speech service answered ${response.status}`);
+    const code = headers['edge-undelivered'] ? 'speech_unreachable' : 'speech_failed';
+    return new SpeechError(code, `the speech service answered ${statusCode}`);
   }
-  const seconds = Number(response.headers.get('retry-after') ?? 0);
+  const seconds = Number(headers['retry-after'] ?? 0);
   return new SpeechError(error.code, error.message, seconds > 0 ? seconds * 1000 : undefined);
 }
 

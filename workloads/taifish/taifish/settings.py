@@ -37,6 +37,8 @@ class Settings:
     """From SIGTERM to closing the port: connections are told to close and /health says 503."""
     stop_grace: float = 20
     """After that, for running requests."""
+    database_seconds: float = 8
+    """That a request or a task waits for a connection to the database, before it fails."""
     health_seconds: float = 4
     """For what /health asks: a dependency that is slow on a busy host has not failed. Below the time after
     which probes give up (10 s) and `./berth up` does (5 s), so that the answer still names what has."""
@@ -83,6 +85,7 @@ NUMBERS: dict[str, tuple[str, type[int] | type[float], float, float]] = {
     "CONCURRENCY": ("concurrency", int, 1, 64),
     "DRAIN": ("drain", float, 0, 600),
     "STOP_GRACE": ("stop_grace", float, 0, 3600),
+    "DATABASE_SECONDS": ("database_seconds", float, 1, 60),
     "HEALTH_SECONDS": ("health_seconds", float, 0.1, 9),
     "TASK_LEASE": ("lease", float, 3, 3600),
     "TASK_ATTEMPTS": ("attempts", int, 1, 100),

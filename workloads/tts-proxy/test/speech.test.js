@@ -105,15 +105,15 @@ function slowly(pieces) {
 }
 
 test('streamed audio may take longer than an attempt, but not than its caller waits', async () => {
-  const adapter = slowly(80);
-  const provider = new Provider(adapter, { ...limits, attemptMs: 1000, holdBytes: 2048 }, meter);
+  const adapter = slowly(250);
+  const provider = new Provider(adapter, { ...limits, attemptMs: 4000, holdBytes: 2048 }, meter);
   const began = Date.now();
-  const { audio, release } = await provider.speak({}, { deadline: began + 1000, end: began + 60000, signal });
+  const { audio, release } = await provider.speak({}, { deadline: began + 4000, end: began + 240000, signal });
   assert.deepEqual(await buffer(audio.stream), adapter.bytes);
-  assert.ok(Date.now() - began > 1200);
+  assert.ok(Date.now() - began > 4800);
   release();
   const now = Date.now();
-  const cut = await provider.speak({}, { deadline: now + 1000, end: now + 1200, signal });
+  const cut = await provider.speak({}, { deadline: now + 4000, end: now + 4500, signal });
   await assert.rejects(buffer(cut.audio.stream), { code: 'upstream_timeout' });
   cut.release();
   assert.equal(provider.state().running, 0);

@@ -1,0 +1,180 @@
+"""A snapshot in the place of what is there: verified first, with a copy of what it replaces."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from care import embedded, servers, sources, state, work
+from care.repository import Repository
+from care.settings import Settings
+from care.trouble import Trouble, say
+
+_ROOM = 64 << 20
+"""Bytes that a restore leaves free."""
+
+
+def restore(settings: Settings, snapshot: str, *, off_site: bool = False) -> str:
+    """The snapshot that keeps what was there before.
+
+    All of the snapshot is read, compared with its digests and laid beside the data before anything is
+    replaced. Raises Trouble: then nothing was changed, or it says what was.
+    """
+    source = work.off_site(settings) if off_site else Repository(settings)
+    if not source.made():
+        raise Trouble(
+            f"{source.place} does not exist", fix="./berth backup, or --off-site for the other copy"
+        )
+    snapshot = work.resolve(settings, source, snapshot)
+    manifest = work.manifest_of(settings, source, snapshot)
+    folders = [Path(folder) for folder in manifest["folders"]]
+    if unknown := [str(folder) for folder in folders if str(folder) not in settings.folders]:
+        raise Trouble(
+            f"snapshot {snapshot[:8]} has {', '.join(unknown)}, this system does not",
+            fix="restore it with the version of the stack that made it",
+        )
+    held = {entry["file"] for entry in manifest["databases"]}
+    if missing := [f"{one.database} on {one.host}" for one in settings.databases if one.file not in held]:
+        raise Trouble(
+            f"snapshot {snapshot[:8]} has no dump of {', '.join(missing)}, which this system has: "
+            "it would not fit the files; nothing was changed",
+            fix="restore one that has it (./berth backup --list), or this one with the version of the stack "
+            "that made it",
+        )
+    repository = Repository(settings)
+    try:
+        work.ensure(settings, repository)
+        copied = time.time()
+        copy, _ = work.take(settings, repository, work.BEFORE_RESTORE, before=None, damaged_too=True)
+        sources.clear(settings)
+        for folder in folders:
+            _room(folder, int(manifest["folders"][str(folder)]["bytes"]))
+            _fetch(source, snapshot, folder, folder / sources.STAGED)
+        dumps = settings.home / "restored"
+        _fetch(source, snapshot, sources.staging(settings), dumps)
+        staged = dumps / sources.staging(settings).relative_to("/")
+        _verify(settings, manifest, staged)
+        changed: list[str] = []
+        try:
+            _load(settings, manifest, staged, changed)
+            for folder in folders:
+                _swap(folder, since=copied, spare=_embedded(manifest, folder))
+                changed.append(str(folder))
+        except (Trouble, OSError) as error:
+            done = ", ".join(changed) or "nothing"
+            raise Trouble(
+                f"{error.cause if isinstance(error, Trouble) else error}; "
+                f"{done} is as in the snapshot, the rest as it was before",
+                fix=f"correct it and restore again; what was there before is in snapshot {copy[:8]}",
+            ) from None
+    finally:
+        sources.clear(settings)
+        for folder in [settings.home / "restored", *(folder / sources.STAGED for folder in folders)]:
+            shutil.rmtree(folder, ignore_errors=True)
+    # From now on it is this that must not vanish; on a new host, what lets backups begin.
+    state.write(settings, manifest=manifest)
+    say("restored", snapshot=snapshot[:8], made=manifest["made"], before=copy[:8])
+    return copy
+
+
+def _room(folder: Path, size: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < size + _ROOM:
+        raise Trouble(
+            f"{folder} has {free >> 20} MiB free; the snapshot's {size >> 20} MiB must lie beside what is "
+            "there until they are verified; nothing was changed",
+            fix="make room on that disk",
+        )
+
+
+def _fetch(source: Repository, snapshot: str, folder: Path, to: Path) -> None:
+    """restic compares each piece with its SHA-256."""
+    shutil.rmtree(to, ignore_errors=True)
+    to.mkdir(mode=0o700)
+    try:
+        source.restic("restore", snapshot, "--include", str(folder), "--target", str(to))
+    except Trouble as error:
+        raise Trouble(f"{error.cause}; nothing was changed", fix=error.fix) from None
+
+
+def _verify(settings: Settings, manifest: dict[str, Any], staged: Path) -> None:
+    """The dumps: their digests, and that they are whole."""
+    known = {one.file: one for one in settings.databases}
+    for entry in manifest["databases"]:
+        path = staged / entry["file"]
+        if not path.is_file() or sources.digest(path) != entry["sha256"]:
+            raise Trouble(
+                f"the dump of {entry['database']} is not what was backed up; nothing was changed",
+                fix="restore an earlier snapshot, or the off-site copy (--off-site)",
+            )
+        if entry["kind"] == "sqlite":
+            embedded.verify(path, called=Path(entry["database"]))
+        elif entry["file"] in known:
+            servers.verify(known[entry["file"]], path)
+        else:
+            raise Trouble(
+                f"the snapshot has database {entry['database']} ({entry['kind']}), this system does not; "
+                "nothing was changed",
+                fix="restore it with the version of the stack that made it",
+            )
+
+
+def _load(settings: Settings, manifest: dict[str, Any], staged: Path, changed: list[str]) -> None:
+    known = {one.file: one for one in settings.databases}
+    for entry in manifest["databases"]:
+        path = staged / entry["file"]
+        if entry["kind"] == "sqlite":
+            embedded.put(path, Path(entry["database"]))
+        else:
+            servers.load(settings, known[entry["file"]], path)
+        changed.append(str(entry["database"]))
+
+
+def _swap(folder: Path, *, since: float, spare: set[Path]) -> None:
+    """Each file is there whole, old or new, at every moment; what is newer than the copy stays."""
+    staged = folder / sources.STAGED / folder.relative_to("/")
+    wanted: set[Path] = set()
+    for path, info in _tree(staged):
+        target = folder / path.relative_to(staged)
+        wanted.add(target)
+        if stat.S_ISDIR(info.st_mode):
+            if target.is_symlink() or (target.exists() and not target.is_dir()):
+                target.unlink()
+            target.mkdir(parents=True, exist_ok=True)
+            target.chmod(stat.S_IMODE(info.st_mode))
+        else:
+            if target.is_dir() and not target.is_symlink():
+                shutil.rmtree(target)
+            path.replace(target)
+    for path, info in list(_tree(folder)):
+        if (
+            path not in wanted
+            and path not in spare
+            and not stat.S_ISDIR(info.st_mode)
+            and info.st_ctime < since
+        ):
+            path.unlink(missing_ok=True)
+
+
+def _embedded(manifest: dict[str, Any], folder: Path) -> set[Path]:
+    """The SQLite files in it, and what SQLite keeps beside them: put back already."""
+    paths = [Path(one["database"]) for one in manifest["databases"] if one["kind"] == "sqlite"]
+    return {one for path in paths if path.is_relative_to(folder) for one in (path, *embedded.beside(path))}
+
+
+def _tree(root: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    """Folders before what is in them; not the gathered files."""
+    for parent, folders, names in os.walk(root):
+        if sources.STAGED in folders:
+            folders.remove(sources.STAGED)
+        for name in [*folders, *names]:
+            path = Path(parent, name)
+            try:
+                yield path, path.lstat()
+            except FileNotFoundError:
+                continue
