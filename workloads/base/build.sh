@@ -19,7 +19,7 @@ bundle=${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}
 umask 022
 work=$(mktemp -d "${TMPDIR:-/tmp}/berth-base.XXXXXX")
 root=$work/root
-trap 'umount "$root/proc" 2>/dev/null; rm -rf --one-file-system "$work" "$output.part"' EXIT
+trap 'umount "$root/proc" 2>/dev/null || :; rm -rf --one-file-system "$work" "$output.part"' EXIT
 trap 'exit 130' INT TERM HUP
 
 debootstrap --variant=minbase --include=ca-certificates "$suite" "$root" ${APT_MIRROR:+"$APT_MIRROR"} \
