@@ -11,7 +11,7 @@
 set -u
 etc=/etc/edge certs=/etc/edge/certificates run=/tmp/edge hand=/run/handover state=/run/edge-state
 tick=0.25 ticks=0 generation=0 nginx='' old='' sum='' seen='' refused='' reported='' issued=''
-known=addresses.a other=addresses.b looked=0 looked_at=0 believed=0 deaf='' up=0 reported_at=0
+known=addresses.a other=addresses.b looked=0 looked_at=0 believed=0 deaf='' up=0 reported_at=0 behind=''
 export RES_OPTIONS='timeout:1 attempts:1'
 umask 022
 mkdir -p "$run"
@@ -132,7 +132,7 @@ generate() { # FOLDER CERTIFICATES: a generation from what lies there and the pl
     number=0
     for upstream in $upstreams; do
         number=$((number + 1))
-        eval "printf '%s' \"\$planned_$number\"" >"$run/next/upstreams/$upstream.conf"
+        eval "printf '%s' \"\$next_$number\"" >"$run/next/upstreams/$upstream.conf"
     done
     nginx -t -q -c "$run/next/nginx.conf" 2>"$run/words"
 }
@@ -217,21 +217,31 @@ EOT
         >"$state/status.new" && mv -f "$state/status.new" "$state/status"
 }
 
+promote() { # what was planned is what nginx does now
+    number=0
+    for upstream in $upstreams; do
+        number=$((number + 1))
+        eval "was=\${planned_$number:-} text=\$next_$number had=\${serving_$number:-} serving=\$serving_next_$number"
+        if [ "$text" != "$was" ]; then
+            for address in $had; do
+                case " $serving " in *" $address "*) ;; *) eval "retired_$number=\"\${retired_$number:-} $address:0\"" ;; esac
+            done
+        fi
+        eval "planned_$number=\$text serving_$number=\$serving names_$number=\$names_next_$number"
+    done
+}
+
 follow() { # compare what is with what should be; adopt what nginx accepts
     changed='' number=0
     for upstream in $upstreams; do
         number=$((number + 1))
         plan
-        eval "was=\${planned_$number:-} had=\${serving_$number:-} stayed=\${stays_$number:-}"
+        eval "was=\${planned_$number:-} stayed=\${stays_$number:-}"
         [ -z "$stays" ] || [ -n "$stayed" ] || say "all replicas of $upstream want to leave; none is left out:$serving"
-        if [ "$text" != "$was" ]; then
-            changed=yes
-            for address in $had; do
-                case " $serving " in *" $address "*) ;; *) eval "retired_$number=\"\${retired_$number:-} $address:0\"" ;; esac
-            done
-        fi
-        eval "planned_$number=\$text stays_$number=\$stays serving_next_$number=\$serving names_next_$number=\$names port_$number=\$port"
+        [ "$text" = "$was" ] || changed=yes
+        eval "next_$number=\$text stays_$number=\$stays serving_next_$number=\$serving names_next_$number=\$names port_$number=\$port"
     done
+    [ -n "$changed" ] || behind=''
     now_sum=$sum
     if [ $((ticks % 4)) -eq 0 ]; then
         look=$(look_at)
@@ -242,7 +252,7 @@ follow() { # compare what is with what should be; adopt what nginx accepts
     if [ "$now_sum" != "$sum" ] && [ "$now_sum" != "$refused" ]; then
         if generate "$etc" /run/secrets; then
             adopt
-            sum=$now_sum refused='' changed=''
+            sum=$now_sum refused='' changed='' behind=''
             say "serves configuration ${sum%% *}"
         else
             refused=$now_sum
@@ -258,7 +268,7 @@ follow() { # compare what is with what should be; adopt what nginx accepts
         cp "$run/words" "$run/kept"
         if generate "$run/current" "$run/current/tls"; then
             adopt
-            changed='' reported=''
+            changed='' behind='' reported=''
             say "serves the certificates ${issued%% *}"
         else
             say "refused certificates, and goes on with those before: $(cat "$run/words")"
@@ -267,20 +277,23 @@ follow() { # compare what is with what should be; adopt what nginx accepts
         fi
         mv "$run/kept" "$run/words"
     fi
-    if [ -n "$changed" ] && [ -n "$sum" ]; then
+    if [ -n "$changed" ] && [ -n "$sum" ] && { [ -z "$behind" ] || [ $((ticks % 4)) -eq 0 ]; }; then
         cp "$run/words" "$run/kept"
-        if generate "$run/current" "$run/current/tls"; then adopt; else say "refused upstreams: $(cat "$run/words")"; fi
+        if generate "$run/current" "$run/current/tls"; then
+            adopt
+            behind=''
+        else
+            # A full disk, or no process to be had: nginx goes on with the replicas of before, and so do our reports.
+            [ -n "$behind" ] || say "refused upstreams, and tries again: $(cat "$run/words")"
+            behind=yes
+        fi
         mv "$run/kept" "$run/words"
     fi
-    number=0
-    for upstream in $upstreams; do
-        number=$((number + 1))
-        eval "serving_$number=\$serving_next_$number names_$number=\$names_next_$number"
-    done
+    [ -n "$behind" ] || promote
     # A sign of life every other second; each second while a replica that left waits for its last requests.
     read -r up _ </proc/uptime
     up=${up%.*}
-    if [ -n "$changed" ] || [ -z "$reported" ] || [ $((up - reported_at)) -ge 2 ] ||
+    if { [ -n "$changed" ] && [ -z "$behind" ]; } || [ -z "$reported" ] || [ $((up - reported_at)) -ge 2 ] ||
         { [ -n "$waited_for" ] && [ $((ticks % 4)) -eq 0 ]; }; then
         report
         reported=yes reported_at=$up

@@ -34,6 +34,9 @@ WATCH = Path(components.edge.__file__).with_name("watch.sh").read_text()
 LEAVE = Path(handover.__file__).with_name("leave.sh").read_text()
 ECHO = Path(engine.__file__).with_name("echo.py").read_text()
 DRAIN = 20
+# The edge's nginx, whose check of a configuration fails while REFUSES is there.
+REFUSES = "/run/edge-state/refuses"
+NGINX = f'#!/bin/sh\n[ "$1" != -t ] || [ ! -e {REFUSES} ] || exit 1\nexec /usr/sbin/nginx "$@"\n'
 
 
 class Stand:
@@ -70,7 +73,15 @@ class Stand:
         text = nginx_conf(spec, [UpstreamSpec(name="app", port=8080, drain=Duration(f"{DRAIN}s"))])
         slots = {"etc/edge/upstreams/app/0": "nobody app 8080\n"}
         made.put_archive(
-            "/", archive({"etc/edge/bin/watch.sh": WATCH, "etc/edge/config/nginx.conf": text, **slots})
+            "/",
+            archive(
+                {
+                    "etc/edge/bin/watch.sh": WATCH,
+                    "etc/edge/config/nginx.conf": text,
+                    "usr/local/sbin/nginx": NGINX,
+                    **slots,
+                }
+            ),
         )
         made.start()
         return made
@@ -156,9 +167,34 @@ def test_what_a_program_that_drops_everything_has_in_flight_is_finished_first(st
         first.stop(timeout=DRAIN + 10)
         # Whoever left and is still listed does not keep the edge from those that come after it.
         stand.replica(3)
-        time.sleep(1)
+        until("the third one is asked", lambda: seen.versions.get("3"), 60)
     assert answers == [200] * 6, answers
     assert seen.failures == [] and set(seen.versions) == {"1", "2", "3"}, seen
+
+
+def test_a_change_that_nginx_cannot_take_just_now_is_made_later_and_not_reported_before(stand: Stand) -> None:
+    first = stand.replica(1)
+    stand.replica(2)
+    address = stand.address(1)
+
+    def refuses(end: str) -> None:
+        assert stand.edge.exec_run(["sh", "-c", end]).exit_code == 0
+
+    def refused() -> int:
+        return stand.edge.logs().count(b"refused upstreams, and tries again")
+
+    with traffic(stand.url, rate=20, sockets=0) as seen:
+        refuses(f": >{REFUSES}")
+        leaving = threading.Thread(target=lambda: first.stop(timeout=DRAIN + 10))
+        leaving.start()
+        until("nginx refuses", lambda: refused() or None)
+        time.sleep(3)
+        # nginx still asks the one that wants to leave, so that it stays.
+        assert address in stand.said("serving") and leaving.is_alive() and refused() == 1
+        refuses(f"rm {REFUSES}")
+        leaving.join()
+        assert address not in stand.said("serving")
+    assert seen.failures == [] and set(seen.versions) == {"1", "2"}, seen
 
 
 def test_a_busy_host_does_not_keep_the_signal_from_a_replica_until_docker_kills_it(stand: Stand) -> None:
