@@ -13,6 +13,8 @@ CONTAINER = "docker:index/container:Container"
 VOLUME = "docker:index/volume:Volume"
 NETWORK = "docker:index/network:Network"
 STACK = "pulumi:pulumi:Stack"
+SIGNATURE = "4dabf18193072939515e22adb298388d"
+"""The key of Pulumi's special values, such as secrets (pulumi, sdk/go/common/resource/sig)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -159,10 +159,10 @@ def open_stack(
 ) -> Stack:
     """The stack by name, with the toolchain that works on it.
 
-    ready: also make what a run needs: a Docker engine, the base image, the stack's state and its secrets.
-    program: the run asks the stack's program, which needs the secrets. secrets: False where the passphrase
-    is not needed; the state can be read without it. new_secrets: those that may be made anew although the
-    stack has resources. tag: of the images of our own, instead of the one in its file.
+    ready: also make what a run needs: a Docker engine, the stack's state, and what its program needs.
+    program: the run asks the stack's program, which needs the base image and the secrets. secrets: False
+    where the passphrase is not needed; the state can be read without it. new_secrets: those that may be made
+    anew although the stack has resources. tag: of the images of our own, instead of the one in its file.
     """
     file = StackFile(name, tag=tag)
     if ready:
@@ -182,8 +182,9 @@ def open_stack(
         return stack
     if docker is not None:
         stack = replace(stack, engine=engine.ensure(wanted))
-        base_image.ensure(docker, file)
     if program:
+        if docker is not None:
+            base_image.ensure(docker, file)
         settings.ensure_secrets(stack, renewed=new_secrets)
     return stack
 

@@ -220,12 +220,36 @@ def _lines(path: Path) -> list[str]:
 
 
 def _state(exported: Mapping[str, Any]) -> str:
-    """Of what is recorded, not of when: a run that changes nothing may turn the order around."""
+    """Of what is recorded, not of when or how.
+
+    A run that changes nothing may turn orders around, and encrypts secrets anew. One that changes the secret
+    of a resource says when it did, in `modified`.
+    """
     deployment = dict(exported.get("deployment") or {})
     deployment.pop("manifest", None)
-    resources = deployment.get("resources") or []
+    resources = [_settled(resource) for resource in deployment.get("resources") or []]
     deployment["resources"] = sorted(json.dumps(resource, sort_keys=True) for resource in resources)
     return hashlib.sha256(json.dumps(deployment, sort_keys=True).encode()).hexdigest()
+
+
+def _settled(resource: dict[str, Any]) -> dict[str, Any]:
+    """What only a change of the resource changes."""
+    found = dict(_without_ciphertexts(resource)) if "modified" in resource else dict(resource)
+    if named := found.get("dependencies"):
+        found["dependencies"] = sorted(named)
+    if by_property := found.get("propertyDependencies"):
+        found["propertyDependencies"] = {key: sorted(urns or ()) for key, urns in by_property.items()}
+    return found
+
+
+def _without_ciphertexts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: _without_ciphertexts(it)
+            for key, it in value.items()
+            if not (key == "ciphertext" and recorded.SIGNATURE in value)
+        }
+    return [_without_ciphertexts(it) for it in value] if isinstance(value, list) else value
 
 
 def _refers(exported: Mapping[str, Any]) -> bool:

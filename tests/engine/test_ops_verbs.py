@@ -95,6 +95,19 @@ def test_from_nothing_to_reachable_and_back(bench: Workbench, client: docker.Doc
     assert client.volumes.list(filters={"label": f"berth.stack={bench.name}"}) == []
 
 
+def test_destroy_needs_no_image_that_cannot_be_made(bench: Workbench, client: docker.DockerClient) -> None:
+    bench.ok("up")
+    (bench.root / "workloads").unlink()
+    base = bench.root / "workloads" / "base"
+    base.mkdir(parents=True)
+    (base / "build.sh").write_text(f"exit 1  # {bench.name}\n")
+    (base / "changes").write_text("")
+    bench.file.write_text(bench.file.read_text().replace("source: registry", "source: local"))
+    assert "the base image could not be made (exit code 1" in bench.fails("up")
+    bench.ok("destroy", "--yes")
+    assert bench.containers(client) == []
+
+
 def test_an_up_of_what_has_not_changed_asks_the_engine_of_containers_alone(
     bench: Workbench, client: docker.DockerClient, tmp_path: Path
 ) -> None:
@@ -108,6 +121,14 @@ def test_an_up_of_what_has_not_changed_asks_the_engine_of_containers_alone(
     assert again.returncode == 0 and "nothing has changed since the up of" in again.stderr
     assert again.stdout == f"gateway is up and answers: http://127.0.0.1:{bench.port}\n"
     assert bench.state.read_bytes() == before
+    # A plain run of Pulumi writes the same in another order, its secrets encrypted anew.
+    shell = 'eval "$("$PYTHON" -m ops env)" && exec pulumi up --yes'
+    python = str(bench.root / ".venv" / "bin" / "python")
+    subprocess.run(
+        ["sh", "-c", shell], env={**bench.environment, "PYTHON": python}, cwd=bench.root, check=True
+    )
+    assert bench.state.read_bytes() != before
+    assert "Previewing" not in bench.ok("up")
     assert json.loads(bench.ok("up", "--json"))["urls"]
     assert "Previewing" in bench.ok("up", "--again")
     outside.write_text("renewed")
