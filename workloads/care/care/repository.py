@@ -77,6 +77,11 @@ class Repository:
         password = str(self._settings.secrets / PASSWORD)
         return [*flags, "--from-repo", self.url, "--from-password-file", password]
 
+    def ids(self, prefix: str = "") -> list[str]:
+        """Of the snapshots here, by a look that costs no start of restic; not for off-site."""
+        assert not self._target
+        return [path.name for path in (self.folder / "snapshots").glob(f"{prefix}*")]
+
     def snapshots(self) -> list[dict[str, Any]]:
         """All, oldest first."""
         found: list[dict[str, Any]] = json.loads(self.restic("snapshots", "--json").out or "[]") or []
@@ -110,8 +115,10 @@ class Repository:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
         )  # fmt: skip
         said: list[str] = []
-        log = self._settings.tmp / _SSH_LOG
-        log.unlink(missing_ok=True)
+        # Of ssh alone: a restore from off-site copies what is there into the other repository meanwhile.
+        log = self._settings.tmp / _SSH_LOG if self._target else None
+        if log:
+            log.unlink(missing_ok=True)
         assert process.stdout and process.stderr
         watcher = threading.Thread(target=_watch, args=(process, process.stderr, said), daemon=True)
         watcher.start()
@@ -128,7 +135,7 @@ class Repository:
             process.wait()
             raise
         watcher.join()
-        if log.exists():
+        if log and log.exists():
             said += log.read_text(errors="replace").splitlines(keepends=True)
         done = Done("".join(kept), "".join(said[-200:]), process.returncode)
         if check and done.code != 0:

@@ -7,6 +7,7 @@ import shutil
 import stat
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -30,34 +31,28 @@ def restore(settings: Settings, snapshot: str, *, off_site: bool = False) -> str
         raise Trouble(
             f"{source.place} does not exist", fix="./berth backup, or --off-site for the other copy"
         )
-    snapshot = work.resolve(settings, source, snapshot)
-    manifest = work.manifest_of(settings, source, snapshot)
-    folders = [Path(folder) for folder in manifest["folders"]]
-    if unknown := [str(folder) for folder in folders if str(folder) not in settings.folders]:
-        raise Trouble(
-            f"snapshot {snapshot[:8]} has {', '.join(unknown)}, this system does not",
-            fix="restore it with the version of the stack that made it",
-        )
-    held = {entry["file"] for entry in manifest["databases"]}
-    if missing := [f"{one.database} on {one.host}" for one in settings.databases if one.file not in held]:
-        raise Trouble(
-            f"snapshot {snapshot[:8]} has no dump of {', '.join(missing)}, which this system has: "
-            "it would not fit the files; nothing was changed",
-            fix="restore one that has it (./berth backup --list), or this one with the version of the stack "
-            "that made it",
-        )
-    repository = Repository(settings)
+    snapshot = (_newest(settings, source) if snapshot == "latest" and not off_site else None) or work.resolve(
+        settings, source, snapshot
+    )
+    repository, dumps = Repository(settings), settings.home / "restored"
+    folders: list[Path] = []
     try:
+        staged = dumps / sources.staging(settings).relative_to("/")
+        _fetch(source, snapshot, sources.staging(settings), dumps)
+        manifest = work.read_manifest(settings, source, snapshot, staged)
+        folders = _folders(settings, snapshot, manifest)
+        _room(folders, manifest)
         work.ensure(settings, repository)
         copied = time.time()
-        copy, _ = work.take(settings, repository, work.BEFORE_RESTORE, before=None, damaged_too=True)
+        # One reads what is there, the other what was: neither waits for the other.
+        with ThreadPoolExecutor(1) as beside:
+            copying = beside.submit(
+                work.take, settings, repository, work.BEFORE_RESTORE, before=None, damaged_too=True
+            )
+            for folder in folders:
+                _fetch(source, snapshot, folder, folder / sources.STAGED)
+            copy, _ = copying.result()
         sources.clear(settings)
-        for folder in folders:
-            _room(folder, int(manifest["folders"][str(folder)]["bytes"]))
-            _fetch(source, snapshot, folder, folder / sources.STAGED)
-        dumps = settings.home / "restored"
-        _fetch(source, snapshot, sources.staging(settings), dumps)
-        staged = dumps / sources.staging(settings).relative_to("/")
         _verify(settings, manifest, staged)
         changed: list[str] = []
         try:
@@ -74,22 +69,52 @@ def restore(settings: Settings, snapshot: str, *, off_site: bool = False) -> str
             ) from None
     finally:
         sources.clear(settings)
-        for folder in [settings.home / "restored", *(folder / sources.STAGED for folder in folders)]:
-            shutil.rmtree(folder, ignore_errors=True)
+        for path in [dumps, *(folder / sources.STAGED for folder in folders)]:
+            shutil.rmtree(path, ignore_errors=True)
     # From now on it is this that must not vanish; on a new host, what lets backups begin.
     state.write(settings, manifest=manifest)
     say("restored", snapshot=snapshot[:8], made=manifest["made"], before=copy[:8])
     return copy
 
 
-def _room(folder: Path, size: int) -> None:
-    free = shutil.disk_usage(folder).free
-    if free < size + _ROOM:
+def _newest(settings: Settings, repository: Repository) -> str | None:
+    """The last backup that was found good, if it is there; None where nobody knows."""
+    known = state.read(settings).get("snapshot")
+    found = repository.ids(str(known)) if known else []
+    return found[0] if len(found) == 1 else None
+
+
+def _folders(settings: Settings, snapshot: str, manifest: dict[str, Any]) -> list[Path]:
+    """The snapshot's. Raises Trouble where it does not fit this system."""
+    folders = [Path(folder) for folder in manifest["folders"]]
+    if unknown := [str(folder) for folder in folders if str(folder) not in settings.folders]:
         raise Trouble(
-            f"{folder} has {free >> 20} MiB free; the snapshot's {size >> 20} MiB must lie beside what is "
-            "there until they are verified; nothing was changed",
-            fix="make room on that disk",
+            f"snapshot {snapshot[:8]} has {', '.join(unknown)}, this system does not",
+            fix="restore it with the version of the stack that made it",
         )
+    held = {entry["file"] for entry in manifest["databases"]}
+    if missing := [f"{one.database} on {one.host}" for one in settings.databases if one.file not in held]:
+        raise Trouble(
+            f"snapshot {snapshot[:8]} has no dump of {', '.join(missing)}, which this system has: "
+            "it would not fit the files; nothing was changed",
+            fix="restore one that has it (./berth backup --list), or this one with the version of the stack "
+            "that made it",
+        )
+    return folders
+
+
+def _room(folders: list[Path], manifest: dict[str, Any]) -> None:
+    needed: dict[int, int] = {}
+    for folder in folders:
+        disk = folder.stat().st_dev
+        size = needed[disk] = needed.get(disk, 0) + int(manifest["folders"][str(folder)]["bytes"])
+        free = shutil.disk_usage(folder).free
+        if free < size + _ROOM:
+            raise Trouble(
+                f"{folder} has {free >> 20} MiB free; the snapshot's {size >> 20} MiB must lie beside what "
+                "is there until they are verified; nothing was changed",
+                fix="make room on that disk",
+            )
 
 
 def _fetch(source: Repository, snapshot: str, folder: Path, to: Path) -> None:

@@ -19,6 +19,8 @@ from care.trouble import Trouble
 
 STAGED = ".berth-restore"
 """The folder in each volume where a restore gathers files; never backed up."""
+MANIFEST = "manifest.json"
+"""The file in the staging folder that says what a snapshot holds."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def gather(settings: Settings, *, damaged_too: bool = False) -> Found:
         "databases": databases,
         "folders": folders,
     }
-    (root / "manifest.json").write_text(json.dumps(manifest, indent=1))
+    (root / MANIFEST).write_text(json.dumps(manifest, indent=1))
     return Found(manifest, (*exclude, *(Path(folder) / STAGED for folder in settings.folders)))
 
 

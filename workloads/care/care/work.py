@@ -8,6 +8,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from care import sources, state
@@ -223,7 +224,8 @@ def _before(settings: Settings, repository: Repository, known: dict[str, Any]) -
     if known.get("manifest"):
         found: dict[str, Any] = known["manifest"]
         return found
-    if any(BEFORE_RESTORE not in (one.get("tags") or ()) for one in repository.snapshots()):
+    there = repository.snapshots() if repository.ids() else []
+    if any(BEFORE_RESTORE not in (one.get("tags") or ()) for one in there):
         return manifest_of(settings, repository, resolve(settings, repository, "latest"))
     if not settings.off_site:
         return None
@@ -233,17 +235,17 @@ def _before(settings: Settings, repository: Repository, known: dict[str, Any]) -
     )
     try:
         other = off_site(settings)
-        there = other.snapshots() if other.made() else []
+        copies = other.snapshots() if other.made() else []
     except Trouble as error:
         raise Trouble(
             f"this host has no backup yet, and whether there is one off-site cannot be asked: {error.cause}",
             fix=f"{error.fix}; {ways}",
         ) from None
-    for one in there:
+    for one in copies:
         _refuse_other(str(one["hostname"]), settings, other.place)
-    if there:
+    if copies:
         raise Trouble(
-            f"this host has no backup yet, but {other.place} has {len(there)} snapshots of this system",
+            f"this host has no backup yet, but {other.place} has {len(copies)} snapshots of this system",
             fix=ways,
         )
     return None
@@ -279,17 +281,33 @@ def resolve(settings: Settings, repository: Repository, wanted: str) -> str:
 
 def manifest_of(settings: Settings, repository: Repository, snapshot: str) -> dict[str, Any]:
     """What a snapshot says that it holds. Raises Trouble when it is none of this system's."""
-    done = repository.restic("dump", snapshot, str(sources.staging(settings) / "manifest.json"), check=False)
+    done = repository.restic("dump", snapshot, str(sources.staging(settings) / sources.MANIFEST), check=False)
     if done.code:
         if "not found in snapshot" in done.said:
-            raise Trouble(
-                f"snapshot {snapshot[:8]} of {repository.place} is none of berth's: it has no manifest",
-                fix="./berth backup --list has those that can be restored",
-            )
+            raise _none_of_ours(repository, snapshot)
         raise trouble(repository.place, done.said)
-    found: dict[str, Any] = json.loads(done.out)
+    return _manifest(settings, snapshot, done.out)
+
+
+def read_manifest(settings: Settings, repository: Repository, snapshot: str, staged: Path) -> dict[str, Any]:
+    """The same of a snapshot whose staging folder has been fetched. Raises Trouble as well."""
+    try:
+        return _manifest(settings, snapshot, (staged / sources.MANIFEST).read_text())
+    except FileNotFoundError:
+        raise _none_of_ours(repository, snapshot) from None
+
+
+def _manifest(settings: Settings, snapshot: str, text: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(text)
     _refuse_other(str(found["owner"]), settings, f"snapshot {snapshot}")
     return found
+
+
+def _none_of_ours(repository: Repository, snapshot: str) -> Trouble:
+    return Trouble(
+        f"snapshot {snapshot[:8]} of {repository.place} is none of berth's: it has no manifest",
+        fix="./berth backup --list has those that can be restored",
+    )
 
 
 def _refuse_other(owner: str, settings: Settings, place: str) -> None:
