@@ -13,8 +13,9 @@ SLOW = frozenset(
     """
     policy/test_process policy/test_secrets
     unit/test_care_embedded unit/test_care_health unit/test_care_logs unit/test_cloud_machine
-    unit/test_edge unit/test_gateway_checks unit/test_leave unit/test_ops_launcher unit/test_ops_progress
-    unit/test_ops_sealed unit/test_ops_settings unit/test_plugin_server unit/test_plugin_values
+    unit/test_edge unit/test_gateway_checks unit/test_leave unit/test_ops_alerts unit/test_ops_launcher
+    unit/test_ops_preflight unit/test_ops_progress unit/test_ops_sealed unit/test_ops_settings
+    unit/test_plugin_server unit/test_plugin_values
     unit/test_settings_systems unit/test_store_components unit/test_toolchain unit/test_workload_gateway
     unit/test_workload_gateway_door unit/test_workload_processor unit/test_workload_taifish
     unit/test_workload_taifish_parts
