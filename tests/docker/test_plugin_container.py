@@ -24,6 +24,7 @@ from offline.stubs import provider_pb2
 from tests.docker.engines import start_engine
 from tests.docker.images import ensure_busybox
 from tests.docker.plugin import CheckFailed, Made, PluginClient
+from tests.docker.workloads import until
 
 pytestmark = pytest.mark.docker
 TOKEN = "docker:index/container:Container"
@@ -160,9 +161,13 @@ def test_uploads_are_there_before_the_program_starts(client, make, base, tmp_pat
             ],
         }
     )
-    time.sleep(0.5)
-    log = client.containers.get(made.id).logs()
-    assert b"plain base64 \x00from a file" in log and b"-rw-r-----" in log
+
+    def log() -> bytes | None:
+        text = client.containers.get(made.id).logs()
+        return text if b"/etc/one\n" in text else None
+
+    whole = until("everything is printed", log)
+    assert b"plain base64 \x00from a file" in whole and b"-rw-r-----" in whole
 
 
 def test_networks_replace_the_default_one(plugin, client, make, base, prefix) -> None:
@@ -278,15 +283,12 @@ def test_a_container_that_an_engine_did_not_live_to_hear_of_is_removed(plugin, c
     def there() -> bool:
         return bool(client.api.containers(all=True, filters={"name": f"^/{inputs['name']}$"}))
 
-    def until(wanted: bool) -> None:
-        deadline = time.monotonic() + 20
-        while there() is not wanted:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-
-    until(True)
+    deadline = time.monotonic() + 20
+    while not there():  # a shorter step than `until` has: a start takes a few tenths of a second
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
     call.cancel()
-    until(False)
+    until("it is gone", lambda: not there() or None)
 
 
 def test_a_taken_port_names_the_process(failing, base) -> None:
@@ -515,8 +517,10 @@ def test_import_of_nothing_finds_nothing(plugin, prefix) -> None:
 
 
 def test_delete_gives_the_grace_that_was_asked_for(plugin, client, make, base) -> None:
-    trap = base | {"command": ["sh", "-c", "trap 'sleep 1; exit 0' TERM; while :; do sleep 0.1; done"]}
-    made = make(**trap, destroyGraceSeconds=60)
+    trap = "trap 'sleep 1; exit 0' TERM; echo ready; while :; do sleep 0.1; done"
+    made = make(**base | {"command": ["sh", "-c", trap]}, destroyGraceSeconds=60)
+    # Before that the kernel drops a SIGTERM: it is the first process of its namespace.
+    until("the trap is set", lambda: b"ready" in client.containers.get(made.id).logs() or None)
     started = time.monotonic()
     plugin.delete(made)
     assert 1 <= time.monotonic() - started < 50 and not client.containers.list(
