@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Final
 
@@ -41,6 +42,8 @@ class Cloud:
     account: str
     folder: Path
     """Where what is too large for the store lies: objects of buckets, output of commands."""
+    public: IPv4Network = IPv4Network("198.18.64.0/20")
+    """Where public addresses are from. Reserved for tests of networks (RFC 2544): nobody's on the internet."""
     pace: float = 1.0
     """How long the steps of states take, against what is usual here; 0: at once."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -83,7 +86,7 @@ def open_cloud(
             )
     kept = store.fact("seed")
     ids = Ids(int(kept) if kept else None, drawn=int(store.fact("drawn") or 0))
-    cloud = Cloud(store, ids, account, folder, pace)
+    cloud = Cloud(store, ids, account, folder, pace=pace)
     if now is not None:
         cloud.now = now
     return cloud

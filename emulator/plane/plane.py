@@ -1,0 +1,318 @@
+"""Brings the machines to what the API says: looks at what should be, compares, acts; again after every change.
+
+Nothing is remembered that could not be found again: what exists on the engine is known by its labels, what
+should exist by the store. So a plane that was killed goes on where it stopped, and an engine that was away is
+only late.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from emulator.cloud import Cloud
+from emulator.plane import metadata, translate
+from emulator.plane.disks import Disks
+from emulator.plane.engine import GONE, Engine, ScriptError
+from emulator.plane.machines import Machines
+from emulator.plane.networks import Desired, Networks
+from emulator.plane.wiring import Link
+from emulator.services.ecs.model_instances import Disk, Instance
+from emulator.services.vpc.model import Vpc, VSwitch
+
+AT_ONCE: Final = 6
+"""Machines that are worked on at a time."""
+_LOOK: Final = 2.0  # seconds between two looks at the engine where nothing changed
+_AGAIN: Final = 1.0  # seconds before a step that failed is tried again
+_SHUT_DOWN: Final = (0, 130)  # how systemd ends when the machine was told to power off
+
+log = logging.getLogger("emulator.plane")
+
+
+class Plane:
+    """The machines of a cloud, on an engine."""
+
+    def __init__(self, cloud: Cloud, engine: Engine, image: str) -> None:
+        """image: of emulator/guest. Raises DockerException where no engine answers."""
+        self.cloud = cloud
+        self._engine = engine
+        self._machines = Machines(engine, image)
+        self._networks = Networks(engine, image, cloud.public)
+        self._disks = Disks(engine, self._networks)
+        self._wake = threading.Event()
+        self._stop = threading.Event()
+        self._busy: set[str] = set()
+        self._waits: dict[str, threading.Timer] = {}
+        self._processes: dict[str, int] = {}
+        self._files: set[str] = set()  # disks that have a file, as far as is known
+        self._lock = threading.Lock()
+        self._vpc_locks: dict[str, threading.Lock] = {}
+        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="plane")
+        self._thread = threading.Thread(target=self._run, name="plane", daemon=True)
+        self.trouble = ""
+        """Why nothing can be done at all; empty where all is well."""
+
+    def start(self) -> None:
+        self._networks.prepare()
+        self._files = self._disks.present()
+        self.cloud.store.watch(lambda _: self._wake.set())
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let go. The machines stay as they are, for the next plane."""
+        self._stop.set()
+        self._wake.set()
+        self._thread.join(timeout=30)
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def destroy(self) -> None:
+        """Remove every machine, network and volume of the cloud. Call it when the plane is stopped."""
+        try:
+            self._disks.release()
+        except ScriptError as failure:
+            log.warning("devices could not be given back: %s", failure)
+        self._engine.remove_everything()
+
+    # --- looking
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self._wake.wait(_LOOK)
+            self._wake.clear()
+            if self._stop.is_set():
+                return
+            try:
+                self._look()
+                self.trouble = ""
+            except GONE as failure:
+                if not self.trouble:
+                    log.warning("the Docker engine does not answer: %s", failure)
+                self.trouble = f"the Docker engine does not answer: {failure}"[:300]
+                self._networks.forget()
+                self._stop.wait(_AGAIN)
+                self._wake.set()
+            except Exception as failure:  # what is wrong with one look is not the end of all
+                log.exception("looking failed")
+                self.trouble = f"{type(failure).__name__}: {failure}"[:300]
+                self._stop.wait(_AGAIN)
+
+    def _look(self) -> None:
+        store = self.cloud.store
+        states = self._machines.states()
+        instances = {one.id: one for one in store.all(Instance)}
+        for instance in instances.values():
+            runs = states.get(instance.id) == "running"
+            if instance.status not in ("Stopped", "Running") or (instance.status == "Running" and not runs):
+                self._do(instance.id, self._move)
+        for gone in states.keys() - instances.keys():
+            self._do(gone, self._destroy)
+        for vpc in {one.vpc for one in instances.values()} | self._networks.routers():
+            self._do(vpc, self._wire)
+        known = {disk.id for disk in store.all(Disk)}
+        for disk in store.all(Disk):
+            if disk.status in ("Creating", "Attaching", "Detaching"):
+                self._do(disk.id, self._move_disk)
+        for gone in self._files - known:
+            self._do(gone, self._delete_disk)
+        self._files = known
+
+    def _do(self, name: str, step: Callable[[str], None]) -> None:
+        """Run a step for one thing, in the pool; never two for the same thing."""
+        with self._lock:
+            if name in self._busy or name in self._waits:
+                return
+            self._busy.add(name)
+        self._pool.submit(self._step, name, step)
+
+    def _step(self, name: str, step: Callable[[str], None]) -> None:
+        again = False
+        try:
+            step(name)
+        except GONE as failure:
+            self._tell(name, f"the Docker engine: {failure}")
+            again = True
+        except ScriptError as failure:
+            self._tell(name, str(failure))
+            again = True
+        except Exception as failure:
+            log.exception("%s", name)
+            self._tell(name, f"{type(failure).__name__}: {failure}")
+            again = True
+        finally:
+            with self._lock:
+                self._busy.discard(name)
+                if again and not self._stop.is_set():
+                    timer = threading.Timer(_AGAIN, self._over, [name])
+                    timer.daemon = True
+                    self._waits[name] = timer
+                    timer.start()
+
+    def _over(self, name: str) -> None:
+        with self._lock:
+            self._waits.pop(name, None)
+        self._wake.set()
+
+    def _tell(self, name: str, why: str) -> None:
+        """Keep why a thing does not move on, where it is shown."""
+        with self.cloud.store.transaction():
+            for cls in (Instance, Disk):
+                thing = self.cloud.store.get(cls, name)
+                if isinstance(thing, Instance | Disk) and thing.trouble != why[:500]:
+                    log.warning("%s: %s", name, why)
+                    self.cloud.store.put(thing.but(trouble=why[:500]))
+
+    # --- machines
+
+    def _set(self, instance_id: str, expected: str, **changed: object) -> Instance | None:
+        """Another state of an instance, unless the API has changed its mind meanwhile."""
+        with self.cloud.store.transaction():
+            now = self.cloud.store.get(Instance, instance_id)
+            if now is None or now.status != expected:
+                return None
+            return self.cloud.store.put(now.but(since=self.cloud.now(), trouble="", **changed))
+
+    def _move(self, instance_id: str) -> None:
+        instance = self.cloud.store.get(Instance, instance_id)
+        if instance is None:
+            return
+        if instance.status == "Pending":
+            self._create(instance)
+        elif instance.status == "Starting":
+            self._start(instance)
+        elif instance.status == "Stopping":
+            self._machines.stop(instance, force=instance.force_stop)
+            self._processes.pop(instance.id, None)
+            after = "Starting" if instance.reboot else "Stopped"
+            self._set(instance.id, "Stopping", status=after, reboot=False, force_stop=False)
+        elif instance.status == "Running":
+            self._fell(instance)
+
+    def _create(self, instance: Instance) -> None:
+        cpus, memory = translate.size(instance)
+        self._machines.create(instance, cpus=cpus, memory=memory)
+        for disk in self._disks_of(instance):
+            if not disk.system:
+                self._disks.create(disk)
+        if moved := self._set(instance.id, "Pending", status="Starting"):
+            self._start(moved)
+
+    def _start(self, instance: Instance) -> None:
+        container, process = self._machines.start(instance)
+        self._wire(instance.vpc, {instance.id: process})
+        for disk in self._disks_of(instance):
+            if not disk.system and disk.status == "In_use":
+                self._disks.attach(disk, process)
+        if instance.password:
+            self._machines.set_password(container, instance.password)
+        self._set(
+            instance.id,
+            "Starting",
+            status="Running",
+            password="",
+            stopped_mode="Not-applicable",
+            started=self.cloud.now(),
+        )
+
+    def _fell(self, instance: Instance) -> None:
+        """The machine does not run though it should: it was shut down from within, or the host fell."""
+        container = self._machines.find(instance.id)
+        self._processes.pop(instance.id, None)
+        if container is None:
+            self._set(instance.id, "Running", status="Pending")
+        elif container.status != "running":
+            code = container.attrs["State"]["ExitCode"]
+            after = "Stopped" if code in _SHUT_DOWN else "Starting"
+            self._set(instance.id, "Running", status=after)
+
+    def _destroy(self, instance_id: str) -> None:
+        self._machines.destroy(instance_id)
+        self._processes.pop(instance_id, None)
+
+    # --- networks
+
+    def _wire(self, vpc_id: str, starting: Mapping[str, int] | None = None) -> None:
+        """Bring the VPC's router to what it should be. starting: machines that are being started just now."""
+        with self._vpc_lock(vpc_id):
+            self._processes.update(starting or {})
+            store = self.cloud.store
+            vpc = store.get(Vpc, vpc_id)
+            instances = [one for one in store.all(Instance) if one.vpc == vpc_id]
+            if vpc is None or not instances:
+                self._networks.remove(vpc_id)
+                return
+            processes = {
+                one.id: self._process(one.id)
+                for one in instances
+                if one.status == "Running" or one.id in (starting or {})
+            }
+            self._networks.apply(vpc_id, self._desired(vpc, instances), processes)
+
+    def _process(self, instance_id: str) -> int:
+        """The first process of a machine; asked of the engine once for each time that it starts."""
+        if not self._processes.get(instance_id) and (container := self._machines.find(instance_id)):
+            self._processes[instance_id] = self._engine.pid(container)
+        return self._processes.get(instance_id, 0)
+
+    def _vpc_lock(self, vpc_id: str) -> threading.Lock:
+        with self._lock:
+            return self._vpc_locks.setdefault(vpc_id, threading.Lock())
+
+    def _desired(self, vpc: Vpc, instances: list[Instance]) -> Desired:
+        store = self.cloud.store
+        networks = {one.id: one for one in store.all(VSwitch, vpc.region)}
+        public = translate.public(self.cloud, instances)
+        by_private = {one.private: str(one.address) for one in public}
+        return Desired(
+            links=tuple(
+                Link(one.id, one.mac, one.address, networks[one.vswitch].cidr, one.ipv6) for one in instances
+            ),
+            public=public,
+            rules=translate.rules(self.cloud, vpc, instances, public),
+            metadata={
+                str(one.address): metadata.entry(
+                    one,
+                    metadata.documents(
+                        one,
+                        networks[one.vswitch],
+                        vpc,
+                        account=self.cloud.account,
+                        public=by_private.get(one.address, ""),
+                        public_key=translate.public_key(self.cloud, one),
+                    ),
+                )
+                for one in instances
+            },
+        )
+
+    # --- disks
+
+    def _disks_of(self, instance: Instance) -> list[Disk]:
+        return [disk for disk in self.cloud.store.all(Disk, instance.region) if disk.instance == instance.id]
+
+    def _move_disk(self, disk_id: str) -> None:
+        disk = self.cloud.store.get(Disk, disk_id)
+        if disk is None:
+            return
+        process = self._process(disk.instance) if disk.instance else 0
+        if disk.status == "Creating":
+            self._disks.create(disk)
+            self._set_disk(disk, status="Available")
+        elif disk.status == "Attaching":
+            if process:
+                self._disks.attach(disk, process)
+            self._set_disk(disk, status="In_use", attached=self.cloud.now())
+        elif disk.status == "Detaching":
+            self._disks.detach(disk, disk.device, process)
+            self._set_disk(disk, status="Available", instance="", device="", detached=self.cloud.now())
+
+    def _set_disk(self, disk: Disk, **changed: object) -> None:
+        with self.cloud.store.transaction():
+            now = self.cloud.store.get(Disk, disk.id)
+            if now is not None and now.status == disk.status:
+                self.cloud.store.put(now.but(since=self.cloud.now(), trouble="", **changed))
+
+    def _delete_disk(self, disk_id: str) -> None:
+        self._disks.delete(disk_id)
