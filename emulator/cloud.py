@@ -17,6 +17,8 @@ from emulator.ids import Ids
 from emulator.store import Store
 
 KEPT_CALLS: Final = 500
+PUBLIC: Final = IPv4Network("198.18.64.0/20")
+"""Where public addresses are from: reserved for tests of networks (RFC 2544), nobody's on the internet."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,7 @@ class Cloud:
     account: str
     folder: Path
     """Where what is too large for the store lies: objects of buckets, output of commands."""
-    public: IPv4Network = IPv4Network("198.18.64.0/20")
-    """Where public addresses are from. Reserved for tests of networks (RFC 2544): nobody's on the internet."""
+    public: IPv4Network = PUBLIC
     pace: float = 1.0
     """How long the steps of states take, against what is usual here; 0: at once."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)

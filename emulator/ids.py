@@ -25,7 +25,7 @@ class Ids:
         self.drawn = drawn
 
     def new(self, prefix: str) -> str:
-        """`vpc-` gives `vpc-bp1...`: 20 characters behind the prefix, of which the first three are the cell's."""
+        """`vpc-` gives `vpc-bp1...`: 20 characters behind the prefix, the first three of the cell."""
         return f"{prefix}bp1{self._draw()}"
 
     def request(self) -> str:

@@ -1,4 +1,4 @@
-"""What exists in the cloud, in one SQLite file: it survives the process, and a failed call leaves no half of it.
+"""What exists in the cloud, in one SQLite file: it survives the process; a call that fails leaves nothing.
 
 Everything is held in memory, too, as immutable objects: a read costs nothing, a write goes through.
 """
@@ -45,18 +45,24 @@ T = TypeVar("T", bound=Thing)
 _KINDS: Final[dict[str, type[Thing]]] = {}
 
 
-class UnknownSchema(Exception):
+def kinds() -> dict[str, type[Thing]]:
+    """All classes of things, by their kind."""
+    return dict(_KINDS)
+
+
+class UnknownSchemaError(Exception):
     """The state was written by another version."""
 
 
 class Store:
-    """All things, by kind and id. One writer at a time; readers see what is committed, or their own writes."""
+    """All things, by kind and id. One writer at a time; readers see what is committed, or what they wrote."""
 
     def __init__(self, path: Path) -> None:
-        """path: the file; made where it is not. Raises UnknownSchema for a file of another version."""
+        """path: the file; made where it is not. Raises UnknownSchemaError for a file of another version."""
         self._lock = threading.RLock()
         self._depth = 0
         self._undo: list[tuple[str, str, Thing | None]] = []
+        self._order: dict[str, list[str]] = {}  # ids of a kind, as they stood before one was removed
         self._things: dict[str, dict[str, Thing]] = {}
         self._watchers: list[Callable[[frozenset[str]], None]] = []
         self._base = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
@@ -65,7 +71,7 @@ class Store:
         self._base.execute("PRAGMA synchronous=NORMAL")
         version = self._base.execute("PRAGMA user_version").fetchone()[0]
         if version not in (0, SCHEMA):
-            raise UnknownSchema(f"{path} holds schema {version}; this version reads {SCHEMA}")
+            raise UnknownSchemaError(f"{path} holds schema {version}; this version reads {SCHEMA}")
         self._base.execute(f"PRAGMA user_version={SCHEMA}")
         self._base.execute(
             "CREATE TABLE IF NOT EXISTS things (kind TEXT, id TEXT, body TEXT NOT NULL, "
@@ -87,6 +93,7 @@ class Store:
             if self._depth == 0:
                 self._base.execute("BEGIN IMMEDIATE")
                 self._undo = []
+                self._order = {}
             self._depth += 1
             try:
                 yield
@@ -116,6 +123,9 @@ class Store:
                 self._things[kind].pop(id_, None)
             else:
                 self._things[kind][id_] = before
+        for kind, ids in self._order.items():
+            held = self._things[kind]
+            self._things[kind] = {id_: held[id_] for id_ in ids if id_ in held}
         self._undo = []
 
     def watch(self, watcher: Callable[[frozenset[str]], None]) -> None:
@@ -138,6 +148,7 @@ class Store:
         with self.transaction():
             held = self._things.get(thing.kind, {})
             if thing.id in held:
+                self._order.setdefault(thing.kind, list(held))
                 self._undo.append((thing.kind, thing.id, held[thing.id]))
                 self._base.execute("DELETE FROM things WHERE kind = ? AND id = ?", (thing.kind, thing.id))
                 del held[thing.id]

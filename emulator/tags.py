@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from pydantic import Field
+
 from emulator.api.call import Tag
 from emulator.api.errors import ApiError
 from emulator.store import Store, Thing
@@ -43,7 +45,7 @@ def shaped(tags: dict[str, str], *, key: str = "Key", value: str = "Value") -> d
 class Tagged(Thing):
     """A thing that tags can be put on."""
 
-    tags: dict[str, str] = {}
+    tags: dict[str, str] = Field(default_factory=dict)
 
 
 def add(store: Store, thing: Tagged, tags: dict[str, str]) -> None:

@@ -11,10 +11,10 @@ request has and the action does not declare is refused by name.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_pascal
@@ -40,6 +40,9 @@ class Parameters(BaseModel):
 
 class Request(Parameters):
     """The parameters of one action."""
+
+    regional: ClassVar[bool] = True
+    """False for actions that do without a region: the thing that they name is found wherever it is."""
 
     region_id: str = ""
     client_token: Annotated[str, Field(max_length=64, pattern=r"^[\x21-\x7e]*$")] = ""
@@ -147,13 +150,20 @@ def _says(model: type[BaseModel], place: Sequence[int | str]) -> tuple[Says | No
         if field is None:
             break
         name = step
-        found = next((one for one in field.metadata if isinstance(one, Says)), found)
+        found = next((one for one in _metadata(field) if isinstance(one, Says)), found)
         here = _model_in(field.annotation)
     return found, name
 
 
 def _field(model: type[BaseModel], alias: str) -> FieldInfo | None:
     return next((field for field in model.model_fields.values() if field.alias == alias), None)
+
+
+def _metadata(field: FieldInfo) -> Iterator[Any]:
+    """The field's own, and that of what its type is made of: `Name | None` says what `Name` says."""
+    yield from field.metadata
+    for arm in get_args(field.annotation):
+        yield from getattr(arm, "__metadata__", ())
 
 
 def _model_in(kind: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import sqlite3
 import time
 from collections import deque
@@ -25,6 +26,7 @@ from emulator.store import Thing
 R = TypeVar("R", bound=Request)
 Run = Callable[[Call, R], Answer]
 
+_log = logging.getLogger(__name__)
 _READS: Final = ("Describe", "List", "Get", "Query")
 _PROTOCOL: Final = frozenset(
     (
@@ -123,6 +125,9 @@ class Dispatcher:
         except sqlite3.OperationalError as failure:  # a full disk, a state that is locked from outside
             why = f"the emulator's state cannot be written: {failure}"
             answered = self._refused(errors.unavailable(why), request_id, headers.get("host", ""))
+        except Exception:  # a mistake here: the client is told so, and the log has where it was made
+            _log.exception("%s %s", name, request_id)
+            answered = self._refused(errors.internal(), request_id, headers.get("host", ""))
         self.cloud.calls.append(
             Logged(
                 self.cloud.now(),
@@ -171,7 +176,7 @@ class Dispatcher:
         own = {name: value for name, value in given.items() if name not in _PROTOCOL}
         parameters = parse(action.model, action.name, wire.nested(own))
         region = parameters.region_id
-        if service.regional and not region and action.name != "DescribeRegions":
+        if service.regional and action.model.regional and not region:
             raise errors.missing("RegionId")
         if region and region not in REGIONS:
             raise errors.unknown_region(region)

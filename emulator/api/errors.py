@@ -79,8 +79,8 @@ def other_parameters_with_one_token() -> ApiError:
     return ApiError(
         400,
         "IdempotentParameterMismatch",
-        "The request uses the same client token as a previous, but non-identical request. Do not reuse a client "
-        "token with different requests, unless the requests are identical.",
+        "The request uses the same client token as a previous, but non-identical request. Do not reuse a "
+        "client token with different requests, unless the requests are identical.",
     )
 
 

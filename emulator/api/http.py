@@ -21,7 +21,7 @@ LARGEST = 1 << 20
 
 
 def is_rpc(request: HttpRequest) -> bool:
-    """Whether the request is for these APIs. What is not may be for OSS, which has an address for each object."""
+    """Whether the request is for these APIs. Others may be for OSS, which has an address for each object."""
     if request.url.path != "/":
         return False
     form = request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")

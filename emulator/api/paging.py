@@ -54,6 +54,8 @@ def tokened(
             start = int(base64.urlsafe_b64decode(token.encode()).decode())
         except (ValueError, binascii.Error):
             raise errors.invalid("NextToken") from None
+        if start < 0:
+            raise errors.invalid("NextToken")
     end = start + (most or default)
     following = base64.urlsafe_b64encode(str(end).encode()).decode() if end < len(found) else ""
     return found[start:end], {

@@ -25,7 +25,7 @@ LEEWAY: Final = timedelta(minutes=15)
 
 @dataclass(frozen=True)
 class Signed:
-    """A request as far as a signature sees it. Header names are lower case; `parameters` are query and form."""
+    """A request as a signature sees it. Header names are lower case; `parameters` are query and form."""
 
     method: str
     path: str

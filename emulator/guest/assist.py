@@ -18,11 +18,12 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 FOLDER = Path("/var/lib/cloud-assist")
 
 
-def main(name: str, order: dict) -> None:
+def main(name: str, order: dict[str, Any]) -> None:
     place = FOLDER / name
     place.mkdir(parents=True, mode=0o700)
     if os.fork():
@@ -34,7 +35,7 @@ def main(name: str, order: dict) -> None:
     write(place / "ended", run(place, order))
 
 
-def run(place: Path, order: dict) -> dict:
+def run(place: Path, order: dict[str, Any]) -> dict[str, Any]:
     script = place / f"command{order['suffix']}"
     script.write_bytes(base64.b64decode(order["content"]))
     try:

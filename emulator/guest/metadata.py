@@ -13,6 +13,7 @@ import secrets
 import socket
 import time
 from pathlib import Path
+from typing import Any
 
 FOLDER = Path("/run/metadata")
 ADDRESS = ("100.100.100.200", 80)
@@ -72,9 +73,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_HEAD(self) -> None:
         self.do_GET()
 
-    def entry(self) -> dict:
+    def entry(self) -> dict[str, Any]:
         try:
-            return json.loads((FOLDER / f"{self.client_address[0]}.json").read_text())
+            found: dict[str, Any] = json.loads((FOLDER / f"{self.client_address[0]}.json").read_text())
+            return found
         except (OSError, ValueError):
             return {}
 

@@ -28,7 +28,9 @@ set -e
 loop=$(losetup -j "/disks/$1.img" | cut -d: -f1 | head -n 1)
 if [ "$2" -gt 0 ]; then
     nsenter -t "$2" -m sh -c '
-        sed -n "s|^$1 \\([^ ]*\\) .*|\\1|p" /proc/self/mounts | sort -r | while read -r at; do umount "$at" || umount -l "$at"; done
+        sed -n "s|^$1 \\([^ ]*\\) .*|\\1|p" /proc/self/mounts | sort -r | while read -r at; do
+            umount "$at" || umount -l "$at"
+        done
         rm -f "$1" "/dev/disk/by-id/virtio-$2"
     ' sh "$3" "${1#d-}"
 fi
@@ -59,7 +61,7 @@ class Disks:
         self._sh(_ATTACH, disk.id, str(process), seen_as(disk))
 
     def detach(self, disk: Disk, device: str, process: int) -> None:
-        """Out of it. process: 0 where the machine does not run. Raises ScriptError while something holds it."""
+        """Out of it. process: 0 where the machine does not run. Raises ScriptError while it is held."""
         self._sh(_DETACH, disk.id, str(process), device.replace("/dev/xvd", "/dev/vd"))
 
     def delete(self, disk_id: str) -> None:
@@ -72,7 +74,7 @@ class Disks:
 
     def release(self) -> None:
         """Give all devices back: before the volume with the files is removed."""
-        self._sh('for f in /disks/*.img; do [ ! -e "$f" ] || losetup -j "$f" | cut -d: -f1 | xargs -r losetup -d; done')
+        self._sh('for f in /disks/*.img; do losetup -j "$f" | cut -d: -f1 | xargs -r losetup -d; done')
 
     def _sh(self, script: str, *arguments: str) -> str:
         return self._engine.run(self._networks.plumber(), ["sh", "-c", script, "sh", *arguments])

@@ -15,12 +15,12 @@ GONE: Final = (requests.exceptions.ConnectionError, requests.exceptions.Timeout,
 """What the client raises where the engine does not answer, or not as it should."""
 
 # All that a machine of its own may do, but what this host might not have to give (SYS_RESOURCE, SYS_MODULE).
-MACHINE_CAPABILITIES: Final = tuple(
-    "CHOWN DAC_OVERRIDE DAC_READ_SEARCH FOWNER FSETID KILL SETGID SETUID SETPCAP LINUX_IMMUTABLE "
-    "NET_BIND_SERVICE NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_CHROOT SYS_PTRACE SYS_PACCT "
-    "SYS_ADMIN SYS_BOOT SYS_NICE SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP SYSLOG "
-    "AUDIT_READ".split()
-)
+MACHINE_CAPABILITIES: Final = (
+    "CHOWN", "DAC_OVERRIDE", "DAC_READ_SEARCH", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP",
+    "LINUX_IMMUTABLE", "NET_BIND_SERVICE", "NET_BROADCAST", "NET_ADMIN", "NET_RAW", "IPC_LOCK",
+    "IPC_OWNER", "SYS_CHROOT", "SYS_PTRACE", "SYS_PACCT", "SYS_ADMIN", "SYS_BOOT", "SYS_NICE",
+    "SYS_TTY_CONFIG", "MKNOD", "LEASE", "AUDIT_WRITE", "AUDIT_CONTROL", "SETFCAP", "SYSLOG", "AUDIT_READ",
+)  # fmt: skip
 
 
 class ScriptError(Exception):
@@ -50,10 +50,7 @@ class Engine:
         """The output of a command. Raises ScriptError where it fails."""
         api = self.client.api
         made = api.exec_create(container.id, command, stdin=stdin is not None)
-        if stdin is None:
-            output = api.exec_start(made["Id"])
-        else:
-            output = _fed(api, made["Id"], stdin)
+        output = api.exec_start(made["Id"]) if stdin is None else _fed(api, made["Id"], stdin)
         code = api.exec_inspect(made["Id"])["ExitCode"]
         text = bytes(output).decode("utf-8", "replace")
         if code != 0:

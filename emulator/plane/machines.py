@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Final
 
@@ -93,10 +94,8 @@ class Machines:
         """The machine and its volume."""
         if container := self.find(instance):
             remove(container)
-        try:
+        with contextlib.suppress(NotFound):
             self._engine.client.volumes.get(self._engine.names.root(instance)).remove(force=True)
-        except NotFound:
-            pass
 
     def states(self) -> dict[str, str]:
         """The state of each machine's container, by instance id, in one question."""

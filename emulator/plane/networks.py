@@ -55,7 +55,7 @@ class Networks:
         self._lock = threading.Lock()  # for what all VPCs share
 
     def prepare(self) -> None:
-        """The public network and the plumber. Raises DockerException, as where the network overlaps another."""
+        """The public network and the plumber. Raises DockerException where the network overlaps another."""
         names, client = self._engine.names, self._engine.client
         with self._lock:
             if not client.networks.list(names=[names.network], filters={"label": _label(names.labels)}):
@@ -176,5 +176,3 @@ class Networks:
 
 def _label(labels: Mapping[str, str]) -> list[str]:
     return [f"{name}={value}" for name, value in labels.items()]
-
-

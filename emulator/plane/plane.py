@@ -1,4 +1,4 @@
-"""Brings the machines to what the API says: looks at what should be, compares, acts; again after every change.
+"""Brings the machines to what the API says: looks at what should be, compares, acts; after every change.
 
 Nothing is remembered that could not be found again: what exists on the engine is known by its labels, what
 should exist by the store. So a plane that was killed goes on where it stopped, and an engine that was away is
@@ -270,7 +270,7 @@ class Plane:
                 Link(one.id, one.mac, one.address, networks[one.vswitch].cidr, one.ipv6) for one in instances
             ),
             public=public,
-            rules=translate.rules(self.cloud, vpc, instances, public),
+            rules=translate.rules(self.cloud, instances, public),
             metadata={
                 str(one.address): metadata.entry(
                     one,

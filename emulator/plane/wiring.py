@@ -88,7 +88,7 @@ def public_addresses(wanted: Sequence[Public]) -> str:
             "for have in $(ip -4 -o addr show dev eth0 | sed -n 's|.* inet \\([0-9.]*/32\\) .*|\\1|p'); do",
             '    case "$keep" in *" $have "*) ;; *) ip addr del "$have" dev eth0 ;; esac',
             "done",
-            "for want in $keep; do ip addr replace \"$want\" dev eth0; done",
+            'for want in $keep; do ip addr replace "$want" dev eth0; done',
         )
     )
 

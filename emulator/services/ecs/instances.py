@@ -7,7 +7,7 @@ import binascii
 import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address
-from typing import Final
+from typing import Final, Literal
 
 from emulator.api.call import Call
 from emulator.api.errors import ApiError, missing_parameter
@@ -24,9 +24,9 @@ _PASSWORD: Final = re.compile(r"[A-Za-z0-9()`~!@#$%^&*\-_+=|{}\[\]:;'<>,.?/]{8,3
 
 
 def find(cloud: Cloud, region: str, instance_id: str) -> Instance:
-    """Raises ApiError for one that is not in the region."""
+    """region: empty for any. Raises ApiError for one that is not there."""
     found = cloud.store.get(Instance, instance_id)
-    if found is None or found.region != region:
+    if found is None or region not in ("", found.region):
         raise ApiError(404, "InvalidInstanceId.NotFound", "The specified InstanceId does not exist.")
     return found
 
@@ -41,7 +41,9 @@ def must_be(instance: Instance, *allowed: Status) -> None:
     """Raises ApiError unless the instance is in one of these states."""
     if instance.status not in allowed:
         raise ApiError(
-            403, "IncorrectInstanceStatus", "The current status of the resource does not support this operation."
+            403,
+            "IncorrectInstanceStatus",
+            "The current status of the resource does not support this operation.",
         )
 
 
@@ -51,7 +53,9 @@ def checked_user_data(text: str) -> str:
         raw = base64.b64decode(text, validate=True)
     except (ValueError, binascii.Error):
         raise ApiError(
-            400, "InvalidUserData.Base64FormatInvalid", "The specified parameter UserData must be base64 encoded."
+            400,
+            "InvalidUserData.Base64FormatInvalid",
+            "The specified parameter UserData must be base64 encoded.",
         ) from None
     if len(raw) > LARGEST_USER_DATA:
         raise ApiError(
@@ -104,11 +108,11 @@ class Order:
     resource_group: str
     bandwidth_in: int
     bandwidth_out: int
-    internet_charge: str
+    internet_charge: Literal["PayByTraffic", "PayByBandwidth"]
     protected: bool
     credit: str
-    http_endpoint: str
-    http_tokens: str
+    http_endpoint: Literal["enabled", "disabled"]
+    http_tokens: Literal["optional", "required"]
     hop_limit: int
     enhanced: bool
     auto_release: str
@@ -123,7 +127,9 @@ def create(call: Call, vswitch: VSwitch, order: Order, number: int) -> Instance:
     if len(store.all(Instance, call.region)) >= MOST:
         raise ApiError(403, "QuotaExceed.Instance", "The maximum number of instances is exceeded.")
     if vswitch.status(call.now) != "Available":
-        raise ApiError(400, "IncorrectVSwitchStatus", "The current status of the VSwitch does not support this.")
+        raise ApiError(
+            400, "IncorrectVSwitchStatus", "The current status of the VSwitch does not support this."
+        )
     instance_id = cloud.new_id("i-")
     address = vswitches.lease(call, vswitch, instance_id, order.address).address
     eni = cloud.new_id("eni-")
@@ -202,9 +208,7 @@ def _ipv6(call: Call, vswitch: VSwitch, order: Order, holder: str) -> tuple[IPv6
     return tuple(IPv6Address(start + index) for index in range(1, order.ipv6_count + 1))
 
 
-def _disk(
-    call: Call, zone: str, wanted: DiskOrder, instance: str, device: str, order: Order
-) -> Disk:
+def _disk(call: Call, zone: str, wanted: DiskOrder, instance: str, device: str, order: Order) -> Disk:
     system = device == "/dev/xvda"
     return call.cloud.store.put(
         Disk(
@@ -258,13 +262,17 @@ def delete(call: Call, instance: Instance, *, force: bool) -> None:
     """Its addresses are free, its disks gone or loose. The machine itself goes with it, a moment later."""
     if instance.protected:
         raise ApiError(
-            403, "InvalidOperation.DeletionProtection", "The operation is not allowed due to deletion protection."
+            403,
+            "InvalidOperation.DeletionProtection",
+            "The operation is not allowed due to deletion protection.",
         )
     if not force:
         must_be(instance, "Stopped", "Pending")
     elif instance.status in ("Starting", "Stopping"):
         raise ApiError(
-            403, "IncorrectInstanceStatus.Initializing", "The specified instance status does not support this."
+            403,
+            "IncorrectInstanceStatus.Initializing",
+            "The specified instance status does not support this.",
         )
     store = call.cloud.store
     for disk in disks_of(call.cloud, instance):
@@ -278,7 +286,10 @@ def delete(call: Call, instance: Instance, *, force: bool) -> None:
 
 def modify(call: Call, instance: Instance, changes: dict[str, object]) -> Instance:
     """What needs a stopped machine is refused on a running one."""
-    if {"host_name", "password", "user_data"} & changes.keys() and instance.status not in ("Running", "Stopped"):
+    if {"host_name", "password", "user_data"} & changes.keys() and instance.status not in (
+        "Running",
+        "Stopped",
+    ):
         must_be(instance, "Running", "Stopped")
     return call.cloud.store.put(instance.but(**changes))
 
@@ -312,7 +323,9 @@ def must_have_login(order: Order) -> None:
     """A key pair and a password exclude each other, as on Linux images of Alibaba Cloud."""
     if order.key_pair and order.password:
         raise ApiError(
-            400, "InvalidParameter.Conflict", "The specified KeyPairName and Password can not be used together."
+            400,
+            "InvalidParameter.Conflict",
+            "The specified KeyPairName and Password can not be used together.",
         )
     if not order.groups:
         raise missing_parameter("SecurityGroupId")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
+from typing import Literal
 
 from emulator.store import Thing
 from emulator.tags import Tagged
@@ -77,3 +78,32 @@ class RouteEntry(Thing, kind="route-entry"):
 
     def status(self, now: datetime) -> str:
         return "Pending" if now < self.settles else "Available"
+
+
+class Eip(Tagged, kind="eip"):
+    """A public address that can be moved from machine to machine."""
+
+    address: IPv4Address
+    bandwidth: int
+    """Mbit/s. Answered, not enforced."""
+    internet_charge: Literal["PayByTraffic", "PayByBandwidth"]
+    isp: str
+    name: str = ""
+    description: str = ""
+    resource_group: str
+    protected: bool = False
+    """It cannot be released."""
+    instance: str = ""
+    """Who has it; empty for nobody. From the moment on that the API was asked, not from when it is InUse."""
+    instance_type: str = ""
+    private: IPv4Address | None = None
+    """The holder's address in its VPC."""
+    vpc: str = ""
+    left: str = ""
+    """Who had it last, while it is Unassociating."""
+    settles: datetime
+
+    def status(self, now: datetime) -> str:
+        if now < self.settles:
+            return "Associating" if self.instance else "Unassociating"
+        return "InUse" if self.instance else "Available"

@@ -152,7 +152,7 @@ def add(
 ) -> RouteEntry:
     """An entry for one hop. The caller has checked that the hop exists."""
     _must_be_settled(call, table)
-    if destination.overlaps(SERVICES):
+    if destination.subnet_of(SERVICES):
         raise ApiError(400, "InvalidCIDRBlock.Forbidden", "The destination is kept for the cloud's services.")
     known = list(routes(call, table))
     if any(route.destination == destination for route in known):

@@ -10,12 +10,12 @@ from emulator import tags
 from emulator.api.call import Answer, Call, Request, Tag
 from emulator.api.errors import ApiError, missing_parameter
 from emulator.api.paging import tokened
-from emulator.services.vpc.model import RouteTable, Vpc, VSwitch
+from emulator.services.vpc.model import Eip, RouteTable, Vpc, VSwitch
 from emulator.services.vpc.service import VPC
 from emulator.tags import Tagged
 
-ResourceType = Literal["VPC", "VSWITCH", "ROUTETABLE"]
-_CLASSES: dict[str, type[Tagged]] = {"VPC": Vpc, "VSWITCH": VSwitch, "ROUTETABLE": RouteTable}
+ResourceType = Literal["VPC", "VSWITCH", "ROUTETABLE", "EIP"]
+_CLASSES: dict[str, type[Tagged]] = {"VPC": Vpc, "VSWITCH": VSwitch, "ROUTETABLE": RouteTable, "EIP": Eip}
 
 
 def _found(call: Call, kind: str, ids: tuple[str, ...]) -> list[Tagged]:

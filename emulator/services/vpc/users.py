@@ -19,7 +19,7 @@ _USERS: Final[dict[str, Users]] = {
 
 
 def keeps_vpc(dependency: str, users: Users) -> None:
-    """From now on `DeleteVpc` is refused with `DependencyViolation.<dependency>` while there are such users."""
+    """From now on `DeleteVpc` says `DependencyViolation.<dependency>` while there are such users."""
     _USERS[dependency] = users
 
 
