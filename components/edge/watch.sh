@@ -12,6 +12,7 @@ set -u
 etc=/etc/edge certs=/etc/edge/certificates run=/tmp/edge hand=/run/handover state=/run/edge-state
 tick=0.25 ticks=0 generation=0 nginx='' old='' sum='' seen='' refused='' reported='' issued=''
 known=addresses.a other=addresses.b looked=0 looked_at=0 believed=0 deaf='' up=0 reported_at=0 behind=''
+words='' refused_at=0 unissued='' unissued_at=0
 export RES_OPTIONS='timeout:1 attempts:1'
 umask 022
 mkdir -p "$run"
@@ -121,21 +122,24 @@ plan() { # what the replicas of $upstream come to: $text, $serving, $names and $
 '
 }
 
-generate() { # FOLDER CERTIFICATES: a generation from what lies there and the planned upstreams
-    rm -rf "$run/next"
-    mkdir -p "$run/next/upstreams" "$run/next/tls"
-    cp "$1"/config/nginx.conf "$run/next/nginx.conf" 2>/dev/null || cp "$1"/nginx.conf "$run/next/nginx.conf"
-    cp "$2"/* "$run/next/tls/" 2>/dev/null
-    cp -f "$run"/issued/*.pem "$run/next/tls/" 2>/dev/null
-    chmod 700 "$run/next/tls"
-    [ -z "$lacks" ] || sed -i "/^ *$lacks /d" "$run/next/nginx.conf"
+generate() { # FOLDER CERTIFICATES: a generation from what lies there and the planned upstreams; $said: of nginx
+    said="$run cannot be written to; is its disk full?"
+    rm -rf "$run/next" &&
+        mkdir -p "$run/next/upstreams" "$run/next/tls" &&
+        chmod 700 "$run/next/tls" || return 1
+    cp "$1"/config/nginx.conf "$run/next/nginx.conf" || cp "$1"/nginx.conf "$run/next/nginx.conf" || return 1
+    for file in "$2"/* "$run"/issued/*.pem; do
+        [ ! -f "$file" ] || cp -f "$file" "$run/next/tls/" || return 1
+    done
+    [ -z "$lacks" ] || sed -i "/^ *$lacks /d" "$run/next/nginx.conf" || return 1
     number=0
     for upstream in $upstreams; do
         number=$((number + 1))
-        eval "printf '%s' \"\$next_$number\"" >"$run/next/upstreams/$upstream.conf"
+        eval "body=\$next_$number"
+        printf '%s' "$body" >"$run/next/upstreams/$upstream.conf" || return 1
     done
-    nginx -t -q -c "$run/next/nginx.conf" 2>"$run/words"
-}
+    said=$(nginx -t -q -c "$run/next/nginx.conf" 2>&1)
+} 2>/dev/null
 
 workers() { # the processes whose parent is nginx's master
     for stat in /proc/[0-9]*/stat; do
@@ -146,7 +150,7 @@ workers() { # the processes whose parent is nginx's master
 
 leaves() { grep -q 'shutting down' "/proc/$1/cmdline" 2>/dev/null || [ ! -e "/proc/$1/stat" ]; }
 
-adopt() { # make the next generation the current one, and wait until no process takes requests for the old one
+adopt() { # make the next generation the current one, and wait until no process takes requests for the old one; or fail
     generation=$((generation + 1))
     mv "$run/next" "$run/generation-$generation"
     ln -sfn "generation-$generation" "$run/link" && mv -T "$run/link" "$run/current" 2>/dev/null ||
@@ -164,8 +168,10 @@ adopt() { # make the next generation the current one, and wait until no process 
         waited=$((waited + 1))
         sleep 0.05
     done
-    [ "$waited" -lt 100 ] || say "nginx did not take the new configuration within 5 s; its words are above"
     old="$old $before"
+    [ "$waited" -lt 100 ] && return
+    said='nginx did not take it within 5 s; its words are above'
+    return 1
 }
 
 hex() { # ADDRESS PORT as /proc/net/tcp writes them
@@ -213,8 +219,8 @@ EOT
         printf 'beat %s\nnames %s\nserving %s\nbusy %s\n' "$now" "$names" "$serving" "$busy" >"$new" &&
             chmod 644 "$new" && mv -f "$new" "$hand/$upstream/status" || rm -f "$new"
     done
-    { printf 'beat %s\nserved %s\nrefused %s\n' "$now" "${sum%% *}" "${refused%% *}" && cat "$run/words"; } \
-        >"$state/status.new" && mv -f "$state/status.new" "$state/status"
+    printf 'beat %s\nserved %s\nrefused %s\n%s' "$now" "${sum%% *}" "${refused%% *}" "${words:+$words
+}" >"$state/status.new" && mv -f "$state/status.new" "$state/status"
 }
 
 promote() { # what was planned is what nginx does now
@@ -249,45 +255,43 @@ follow() { # compare what is with what should be; adopt what nginx accepts
         { [ "$look" = "$seen" ] && [ -z "$refused" ]; } || now_sum=$(sum_of)
         seen=$look
     fi
-    if [ "$now_sum" != "$sum" ] && [ "$now_sum" != "$refused" ]; then
-        if generate "$etc" /run/secrets; then
-            adopt
+    # What was refused is tried again now and then: perhaps it was the disk, not the file.
+    if [ "$now_sum" != "$sum" ] && { [ "$now_sum" != "$refused" ] || [ $((up - refused_at)) -ge 30 ]; }; then
+        if generate "$etc" /run/secrets && adopt; then
             sum=$now_sum refused='' changed='' behind=''
             say "serves configuration ${sum%% *}"
         else
-            refused=$now_sum
-            say "refused a configuration: $(cat "$run/words")"
+            [ "$now_sum$said" = "$refused$words" ] || say "refused a configuration: $said"
+            refused=$now_sum refused_at=$up
         fi
-        reported=''
+        words=$said reported=''
     elif [ "$now_sum" = "$sum" ] && [ -n "$refused" ] && [ $((ticks % 4)) -eq 0 ]; then
         refused=''
     fi
-    if [ -n "$sum" ] && [ -d "$certs" ] && [ $((ticks % 4)) -eq 0 ] && [ "$(issued_sum)" != "$issued" ]; then
-        issued=$(issued_sum)
+    now_issued=$issued
+    if [ -n "$sum" ] && [ -d "$certs" ] && [ $((ticks % 4)) -eq 0 ]; then
+        now_issued=$(issued_sum)
+    fi
+    if [ "$now_issued" != "$issued" ] && { [ "$now_issued" != "$unissued" ] || [ $((up - unissued_at)) -ge 30 ]; }; then
         issue "$certs"
-        cp "$run/words" "$run/kept"
-        if generate "$run/current" "$run/current/tls"; then
-            adopt
-            changed='' behind='' reported=''
+        if generate "$run/current" "$run/current/tls" && adopt; then
+            issued=$now_issued unissued='' changed='' behind='' reported=''
             say "serves the certificates ${issued%% *}"
         else
-            say "refused certificates, and goes on with those before: $(cat "$run/words")"
+            [ "$now_issued" = "$unissued" ] || say "refused certificates, and goes on with those before: $said"
+            unissued=$now_issued unissued_at=$up
             rm -rf "$run/issued"
             mv "$run/issued.old" "$run/issued"
         fi
-        mv "$run/kept" "$run/words"
     fi
     if [ -n "$changed" ] && [ -n "$sum" ] && { [ -z "$behind" ] || [ $((ticks % 4)) -eq 0 ]; }; then
-        cp "$run/words" "$run/kept"
-        if generate "$run/current" "$run/current/tls"; then
-            adopt
+        if generate "$run/current" "$run/current/tls" && adopt; then
             behind=''
         else
-            # A full disk, or no process to be had: nginx goes on with the replicas of before, and so do our reports.
-            [ -n "$behind" ] || say "refused upstreams, and tries again: $(cat "$run/words")"
+            # nginx goes on with the replicas of before, and so do our reports.
+            [ -n "$behind" ] || say "refused upstreams, and tries again: $said"
             behind=yes
         fi
-        mv "$run/kept" "$run/words"
     fi
     [ -n "$behind" ] || promote
     # A sign of life every other second; each second while a replica that left waits for its last requests.
@@ -311,7 +315,6 @@ stop() {
 lacks=keepalive_min_timeout
 echo "events {} http { $lacks 1s; }" >"$run/try.conf"
 nginx -t -q -c "$run/try.conf" -g "pid $run/try.pid; error_log stderr;" 2>/dev/null && lacks=''
-: >"$run/words"
 look_up
 while [ "$believed" != "$looked" ]; do
     sleep 0.05
@@ -322,7 +325,7 @@ issue "$certs"
 follow
 if [ -z "$sum" ] && [ -d "$certs/previous" ]; then
     say "tries the certificates of before"
-    refused='' seen=''
+    refused='' seen='' unissued=$issued unissued_at=$up issued=''
     issue "$certs/previous"
     follow
 fi

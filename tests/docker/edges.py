@@ -19,6 +19,9 @@ import components.edge
 from tests.docker.workloads import image, until
 
 WATCH = Path(components.edge.__file__).with_name("watch.sh").read_text()
+# The edge's nginx, whose check of a configuration fails while REFUSES is there.
+REFUSES = "/run/edge-state/refuses"
+NGINX = f'#!/bin/sh\n[ "$1" != -t ] || [ ! -e {REFUSES} ] || exit 1\nexec /usr/sbin/nginx "$@"\n'
 
 
 def archive(files: Mapping[str, str]) -> bytes:

@@ -151,7 +151,7 @@ def take(
     summary = _summary(done)
     if done.code == 3 and summary and (unread := _unread(done)):
         # Not whole: it must not be taken for a backup.
-        repository.restic("forget", summary["snapshot_id"])
+        repository.drop(summary["snapshot_id"])
         raise Trouble(f"could not be read: {unread}", fix="all files must belong to the user of the backup")
     if done.code not in (0, 3) or not summary:
         raise trouble(repository.place, done.said)
@@ -224,7 +224,7 @@ def _before(settings: Settings, repository: Repository, known: dict[str, Any]) -
     if known.get("manifest"):
         found: dict[str, Any] = known["manifest"]
         return found
-    there = repository.snapshots() if repository.ids() else []
+    there = [] if repository.empty() else repository.snapshots()
     if any(BEFORE_RESTORE not in (one.get("tags") or ()) for one in there):
         return manifest_of(settings, repository, resolve(settings, repository, "latest"))
     if not settings.off_site:
