@@ -24,8 +24,8 @@ from components.edge.config import nginx_conf
 from components.edge.routes import Proxy, Route
 from components.edge.sites import EdgeSpec, Site
 from components.units import Duration
-from tests.docker.edges import NGINX, REFUSES
 from tests import engine
+from tests.docker.edges import NGINX, REFUSES
 from tests.docker.test_edge import archive
 from tests.docker.workloads import image, until
 from tests.unit.test_edge_config import IDENTITY
