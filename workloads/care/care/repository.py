@@ -85,12 +85,13 @@ class Repository:
         return not any((self.folder / "snapshots").glob("*"))
 
     def drop(self, snapshot: str) -> None:
-        """Take back a snapshot that was just made here, by its whole id.
+        """Take back a snapshot that was just made here. snapshot: the beginning of its id, which restic tells.
 
         `restic forget` would want the repository for itself, and a restore may be reading from it.
         """
         assert not self._target
-        (self.folder / "snapshots" / snapshot).unlink()
+        [file] = (self.folder / "snapshots").glob(f"{snapshot}*")
+        file.unlink()
 
     def interrupt(self) -> None:
         """End what restic does here for another thread, and start it no more; that thread raises Trouble."""
