@@ -36,7 +36,7 @@ def back_up(settings: Settings, *, full: bool | None = None, accept_empty: bool 
         snapshot, manifest = take(
             settings,
             repository,
-            "full" if full else "daily",
+            BACKUPS[0] if full else BACKUPS[1],
             before=None if accept_empty else _before(settings, repository, known),
             force=full,
         )
@@ -178,7 +178,7 @@ def forget(settings: Settings, repository: Repository, *, prune: bool) -> None:
 def make_room(settings: Settings, repository: Repository) -> None:
     """Before there is a new backup: drops what is too old by the newest one, which stays, and its bytes."""
     # Counted from a copy before a restore, the newest backup itself could be too old.
-    repository.restic("forget", *_too_old(settings), "--tag", "full", "--tag", "daily")
+    repository.restic("forget", *_too_old(settings), *(word for tag in BACKUPS for word in ("--tag", tag)))
     # Only whole packs that nobody refers to: to rewrite others takes room that is not there.
     repository.restic("prune", "--max-repack-size", "0")
 
@@ -253,6 +253,8 @@ def _before(settings: Settings, repository: Repository, known: dict[str, Any]) -
 
 BEFORE_RESTORE = "before-restore"
 """The tag of what a restore replaced."""
+BACKUPS = "full", "daily"
+"""The tags of backups."""
 
 
 def resolve(settings: Settings, repository: Repository, wanted: str) -> str:
