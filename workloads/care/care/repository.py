@@ -85,7 +85,7 @@ class Repository:
         return not any((self.folder / "snapshots").glob("*"))
 
     def drop(self, snapshot: str) -> None:
-        """Take back a snapshot that was just made here. snapshot: the beginning of its id, which restic tells.
+        """Take back a snapshot that was just made here, by the beginning of its id, as restic tells it.
 
         `restic forget` would want the repository for itself, and a restore may be reading from it.
         """
