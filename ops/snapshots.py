@@ -95,9 +95,11 @@ def restore(stack: Stack, name: str, snapshot: str, *, off_site: bool, yes: bool
 
 
 def _restored(said: str) -> dict[str, str]:
-    """The container's word on what it restored: its last line that says so."""
+    """The container's word on what it restored: its last line that says so. Raises UserError without one."""
     lines = (json.loads(line) for line in reversed(said.splitlines()) if line.startswith("{"))
-    found: dict[str, str] = next(line for line in lines if line.get("message") == "restored")
+    found: dict[str, str] | None = next((line for line in lines if line.get("message") == "restored"), None)
+    if found is None:
+        raise UserError("the restore did not say how it ended", fix="look into `./berth logs` of the backup")
     return found
 
 

@@ -111,6 +111,25 @@ def test_what_nginx_could_not_take_for_a_moment_it_takes_later_by_itself(edge: E
     until("the certificate", lambda: edge.certificate() == der(issued) or None)
 
 
+def test_what_nginx_accepts_but_does_not_take_is_none_that_it_serves(edge: Edge) -> None:
+    """Its check knows nothing of the memory that the running one has."""
+
+    def zoned(key: str, said: str) -> dict[str, str]:
+        return {"nginx.conf": conf(said).replace("http {", f"http {{ limit_conn_zone ${key} zone=z:1m;", 1)}
+
+    edge.put("etc/edge/config", zoned("binary_remote_addr", "two"))
+    until("one with a zone", lambda: edge.text() == "two" or None)
+    served = edge.status().splitlines()[1]
+    edge.put("etc/edge/config", zoned("server_name", "three"))
+    until("the refusal", lambda: "did not take it" in edge.status() or None)
+    assert edge.text() == "two" and edge.status().splitlines()[1] == served
+    issued = fresh()
+    edge.put("etc/edge/certificates", {"public.pem": issued})
+    until("certificates beside it", lambda: edge.certificate() == der(issued) or None)
+    edge.put("etc/edge/config", zoned("binary_remote_addr", "four"))
+    until("the next one", lambda: edge.text() == "four" or None)
+
+
 def test_certificates_that_come_by_themselves_stand_before_given_ones(edge: Edge) -> None:
     given, good, better = edge.certificate(), fresh(), fresh()
     edge.put("etc/edge/certificates", {"public.pem": good})

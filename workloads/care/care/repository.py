@@ -134,6 +134,8 @@ class Repository:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
         )  # fmt: skip
         self._running = process
+        if self._over:  # since it was asked, above
+            process.send_signal(signal.SIGINT)
         said: list[str] = []
         # Of ssh alone: a restore from off-site copies what is there into the other repository meanwhile.
         log = self._settings.tmp / _SSH_LOG if self._target else None

@@ -52,6 +52,8 @@ def restore(settings: Settings, snapshot: str, *, off_site: bool = False) -> str
             copying = beside.submit(
                 work.take, settings, repository, work.BEFORE_RESTORE, before=None, damaged_too=True
             )
+            # What goes wrong with it ends the fetching, too: it is told now, not hours later.
+            copying.add_done_callback(lambda one: source.interrupt() if one.exception() else None)
             try:
                 if lacking([*fetched, (settings.home, _copy_at_most(settings, manifest))]):
                     copying.result()
@@ -59,12 +61,13 @@ def restore(settings: Settings, snapshot: str, *, off_site: bool = False) -> str
                     if short := lacking(fetched):
                         raise _no_room(short)
                 for folder in folders:
-                    if copying.done():
-                        copying.result()  # what went wrong with it is told now, not after hours of fetching
                     _fetch(source, snapshot, folder, folder / sources.STAGED)
                 copy, _ = copying.result()
             except BaseException:
+                was_first = copying.done()
                 repository.interrupt()
+                if was_first:
+                    copying.result()
                 raise
         sources.clear(settings)
         _verify(settings, manifest, staged)
