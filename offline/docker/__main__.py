@@ -33,9 +33,9 @@ def start(provider: Provider) -> tuple[Any, int]:
     return server, port
 
 
-def main() -> None:
+def main(kind: type[Provider] = Provider) -> None:
     """Serve until a signal, or until the process that started the plugin is gone."""
-    provider = Provider(next((arg for arg in sys.argv[1:] if not arg.startswith("-")), None))
+    provider = kind(next((arg for arg in sys.argv[1:] if not arg.startswith("-")), None))
     server, port = start(provider)
     stop = threading.Event()
     for name in (signal.SIGTERM, signal.SIGINT):

@@ -47,13 +47,15 @@ def diff_response(changes: list[difference.Change], delete_before_replace: bool 
     )
 
 
-def foreseen(served: Resource, state: State, old: State) -> State:
+def foreseen(
+    served: Resource, state: State, old: State, outputs: Mapping[str, schema.Shape] | None = None
+) -> State:
     """What a preview answers: the state that the resource foresees, and UNKNOWN (or the old value) for the
-    rest.
+    rest of `outputs`, which are those of the docker schema unless others are given.
     """
-    later = {
-        name: old.get(name, UNKNOWN) for name in schema.outputs_of(served.type) if _is_output(served, name)
-    }
+    if outputs is None:
+        outputs = schema.outputs_of(served.type)
+    later = {name: old.get(name, UNKNOWN) for name in outputs if _is_output(served, name)}
     return {**later, **state}
 
 

@@ -172,7 +172,7 @@ def with_defaults(fields: Mapping[str, Field], inputs: Inputs) -> Inputs:
     missing = {
         name: field.default
         for name, field in fields.items()
-        if field.default is not None and field.refused is None and name not in inputs
+        if field.default is not None and field.refused is None and not field.deprecated and name not in inputs
     }
     return {**filled, **missing, DEFAULTS: sorted(missing)}
 
@@ -187,7 +187,7 @@ def _filled(field: Field, value: Any) -> Any:
 
 def is_autonamed(fields: Mapping[str, Field], required: list[str]) -> bool:
     """Whether a resource type gets an automatic name: it has an optional `name`."""
-    return _NAME in fields and _NAME not in required
+    return _NAME in fields and _NAME not in required and not fields[_NAME].deprecated
 
 
 def auto_name(name: str, seed: bytes, olds: Mapping[str, Any]) -> str:

@@ -17,13 +17,18 @@ _DETAILS: Final = "grpc-status-details-bin"
 
 
 def fail(
-    context: Any, error: Exception, redact: Callable[[str], str], inputs: Mapping[str, Any] | None = None
+    context: Any,
+    error: Exception,
+    redact: Callable[[str], str],
+    inputs: Mapping[str, Any] | None = None,
+    explained: Callable[[BaseException], str] | None = None,
 ) -> NoReturn:
     """End a call. An object that exists although its creation failed goes to the engine with the failure.
 
     inputs: what the object was made from, with its secrets marked, so that they stay secret in its state.
+    explained: words for the errors of what the plugin speaks to, where that is no Docker engine.
     """
-    text = redact(explain(error))
+    text = redact((explained or explain)(error))
     if isinstance(error, PartialCreate):
         status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=text)
         status.details.add().Pack(

@@ -57,6 +57,7 @@ class Field:
     same: decides whether an old and a new value mean the same (a diff-suppress function).
     nested: the fields of the object, or of each object in the list.
     refused: the property is part of the official schema but not served here; why, and what to do instead.
+    deprecated: it is served, but neither a default nor an automatic name is filled in.
     """
 
     replace: bool = False
@@ -66,6 +67,7 @@ class Field:
     same: Callable[[Any, Any], bool] | None = None
     nested: Mapping[str, Field] | None = None
     refused: str | None = None
+    deprecated: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

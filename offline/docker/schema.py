@@ -52,6 +52,12 @@ def outputs_of(token: str) -> dict[str, Shape]:
     return shapes
 
 
+def arguments_of(token: str) -> dict[str, Shape]:
+    """What a function takes."""
+    shapes: dict[str, Shape] = load()["functions"][token]["inputs"]["properties"]
+    return shapes
+
+
 def object_of(shape: Shape) -> tuple[dict[str, Shape], list[str]] | None:
     """Properties and required properties of an object shape, or of the objects in a list; None for all
     others.
@@ -75,7 +81,7 @@ def resolve(shape: Shape) -> Shape:
 def derive() -> dict[str, Any]:
     """The same document, from the installed SDK."""
     sdk = importlib.import_module("pulumi_docker")
-    reader = _Reader(importlib.import_module("pulumi._types"))
+    reader = Reader(importlib.import_module("pulumi._types"))
     config = reader.inputs(sdk.ProviderArgs)
     return {
         "name": "docker",
@@ -116,7 +122,7 @@ def _functions(sdk: Any) -> Iterator[tuple[str, Any, Any]]:
             )
 
 
-class _Reader:
+class Reader:
     """Reads the SDK's classes; collects the nested types on the way."""
 
     def __init__(self, kinds: Any) -> None:
@@ -160,12 +166,15 @@ class _Reader:
             return {"type": "array", "items": self.shape(arguments[0])}
         return {"$ref": _TYPE_REF + self.named(kind)}
 
-    def named(self, kind: Any) -> str:
-        name = kind.__name__.removesuffix("Args").removesuffix("Result")
+    def token(self, kind: Any, name: str) -> str:  # noqa: ARG002 - others decide by it
+        """What the official schema calls a nested type."""
         module = name[0].lower() + name[1:]
         if name.startswith("Get"):
             name = module
-        token = f"docker:index/{module if name in _NATIVE_TYPES else name}:{name}"
+        return f"docker:index/{module if name in _NATIVE_TYPES else name}:{name}"
+
+    def named(self, kind: Any) -> str:
+        token = self.token(kind, kind.__name__.removesuffix("Args").removesuffix("Result"))
         if issubclass(kind, enum.Enum):
             self.types[token] = {"type": "string", "enum": [{"value": member.value} for member in kind]}
             return token

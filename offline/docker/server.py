@@ -19,12 +19,13 @@ from offline.docker import answers, check, difference, schema, values
 from offline.docker.cancellation import Cancellation
 from offline.docker.config import CONFIG, read_config
 from offline.docker.engine import Engine
-from offline.docker.failure import fail
+from offline.docker.failure import explain, fail
 from offline.docker.journal import Journal
 from offline.docker.resource import (
     CheckFailure,
     Context,
     Difference,
+    Field,
     Resource,
     ResourceError,
 )
@@ -81,15 +82,46 @@ def _named(place: str) -> Any:
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
     """Serves one engine's requests, many at a time.
 
+    The plugin of another provider says in a subclass what it serves, and what stands behind it.
+
     engine_address: where the Pulumi engine takes log messages; None when nobody listens.
     """
 
+    name = "docker"
+    document: Any = schema  # the module that knows the official schema
+    config: Mapping[str, Field] = CONFIG
+
     def __init__(self, engine_address: str | None = None) -> None:
-        self.engine = Engine({})
+        self.engine: Any = Engine({})
         self.cancellation = Cancellation()
         self.journal = Journal(engine_address)
         self.secrets: set[str] = set()  # the text of every secret seen, to be kept out of messages
         self._compared: set[str] = set()  # URNs of what exists already, so that its creation is a replacement
+
+    # --- what a plugin serves
+
+    def resource(self, token: str) -> Resource:
+        """The resource of a type token. Raises ResourceError for a type that is not served."""
+        return resource(token)
+
+    def function(self, token: str) -> Function:
+        """The function of a token. Raises ResourceError for one that is not served."""
+        return function(token)
+
+    def read_config(self, given: dict[str, Any]) -> tuple[dict[str, Any], list[CheckFailure]]:
+        """The config as plain values, and what is wrong with it."""
+        return read_config(given)
+
+    def connect(self, config: dict[str, Any]) -> None:
+        """Use this config from now on; nothing is reached before it is needed."""
+        # the SDK hands the list on as one JSON text: the mark is on that, not on the passwords in it
+        for auth in config.get("registryAuth", []):
+            values.reveal(Secret(auth.get("password")), self.secrets)
+        self.engine = Engine(config)
+
+    def explain(self, error: BaseException) -> str:
+        """One line of cause, and the next step where there is one."""
+        return explain(error)
 
     # --- the plugin itself
 
@@ -104,13 +136,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
     def GetPluginInfo(self, request: Any, context: Any) -> Any:
-        return plugin_pb2.PluginInfo(version=schema.VERSION)
+        return plugin_pb2.PluginInfo(version=self.document.VERSION)
 
     def GetSchema(self, request: Any, context: Any) -> Any:
         with self._answering(context):
             if request.version != 0:
                 raise ResourceError(f"schema version {request.version} is not known; there is 0")
-            return provider_pb2.GetSchemaResponse(schema=json.dumps(schema.load()))
+            return provider_pb2.GetSchemaResponse(schema=json.dumps(self.document.load()))
 
     def GetMapping(self, request: Any, context: Any) -> Any:
         return provider_pb2.GetMappingResponse()
@@ -119,16 +151,16 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return provider_pb2.GetMappingsResponse()
 
     def Parameterize(self, request: Any, context: Any) -> Any:
-        context.abort(grpc.StatusCode.UNIMPLEMENTED, "the docker provider takes no parameters")
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the {self.name} provider takes no parameters")
 
     def Construct(self, request: Any, context: Any) -> Any:
-        context.abort(grpc.StatusCode.UNIMPLEMENTED, "the docker provider has no components")
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the {self.name} provider has no components")
 
     def Call(self, request: Any, context: Any) -> Any:
-        context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the docker provider has no method {request.tok}")
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the {self.name} provider has no method {request.tok}")
 
     def List(self, request: Any, context: Any) -> Any:
-        context.abort(grpc.StatusCode.UNIMPLEMENTED, "the docker provider cannot list resources")
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the {self.name} provider cannot list resources")
 
     def Cancel(self, request: Any, context: Any) -> Any:
         self.cancellation.cancel_all()
@@ -139,7 +171,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def CheckConfig(self, request: Any, context: Any) -> Any:
         with self._answering(context):
             news, _ = self._take(request.news)
-            _, failures = read_config(news)
+            _, failures = self.read_config(news)
             return provider_pb2.CheckResponse(inputs=request.news, failures=answers.failures(failures))
 
     def DiffConfig(self, request: Any, context: Any) -> Any:
@@ -147,18 +179,16 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         with self._answering(context):
             old, _ = self._take(request.old_inputs)
             new, _ = self._take(request.news)
-            return answers.diff_response(difference.compare(CONFIG, read_config(old)[0], read_config(new)[0]))
+            changes = difference.compare(self.config, self.read_config(old)[0], self.read_config(new)[0])
+            return answers.diff_response(changes)
 
     def Configure(self, request: Any, context: Any) -> Any:
         with self._answering(context):
             given, _ = self._take(request.args)
-            config, failures = read_config(given)
+            config, failures = self.read_config(given)
             if failures:
-                raise ResourceError("; ".join(f"docker:{f.property}: {f.reason}" for f in failures))
-            # the SDK hands the list on as one JSON text: the mark is on that, not on the passwords in it
-            for auth in config.get("registryAuth", []):
-                values.reveal(Secret(auth.get("password")), self.secrets)
-            self.engine = Engine(config)
+                raise ResourceError("; ".join(f"{self.name}:{f.property}: {f.reason}" for f in failures))
+            self.connect(config)
             return provider_pb2.ConfigureResponse(
                 acceptSecrets=True, supportsPreview=True, supports_autonaming_configuration=True
             )
@@ -167,11 +197,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Check(self, request: Any, context: Any) -> Any:
         with self._answering(context) as cancelled:
-            served = resource(_type(request))
+            served = self.resource(_type(request))
             marked = values.decode(request.news)
             news = values.reveal(marked, self.secrets)
             olds, _ = self._take(request.olds)
-            shapes, required = schema.inputs_of(served.type), schema.required_of(served.type)
+            shapes, required = self.document.inputs_of(served.type), self.document.required_of(served.type)
             failures = check.failures(served.fields, shapes, required, news)
             if failures:
                 return provider_pb2.CheckResponse(inputs=request.news, failures=answers.failures(failures))
@@ -190,7 +220,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Diff(self, request: Any, context: Any) -> Any:
         with self._answering(context) as cancelled:
-            served = resource(_type(request))
+            served = self.resource(_type(request))
             self._compared.add(request.urn)
             state, _ = self._take(request.olds)
             news, _ = self._take(request.news)
@@ -216,14 +246,14 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Create(self, request: Any, context: Any) -> Any:
         with self._answering(context, partial=request.properties) as cancelled:
-            served = resource(_type(request))
+            served = self.resource(_type(request))
             inputs, marked = self._take(request.properties)
             inputs = check.without_marks(inputs)
             ctx = self._context(request, cancelled)
             if request.preview:
                 if request.urn not in self._compared:
                     served.foresee(ctx, inputs)
-                state = answers.foreseen(served, served.preview(ctx, inputs), {})
+                state = answers.foreseen(served, served.preview(ctx, inputs), {}, self._outputs(served))
                 return provider_pb2.CreateResponse(properties=answers.recorded(served, state, marked))
             with answers.versioned(served):
                 id, state = served.create(ctx, inputs)
@@ -233,7 +263,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Read(self, request: Any, context: Any) -> Any:
         with self._answering(context) as cancelled:
-            served = resource(_type(request))
+            served = self.resource(_type(request))
             inputs, marked_inputs = self._take(request.inputs)
             state, marked_state = self._take(request.properties)
             found = served.read(
@@ -255,13 +285,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Update(self, request: Any, context: Any) -> Any:
         with self._answering(context, partial=request.news) as cancelled:
-            served = resource(_type(request))
+            served = self.resource(_type(request))
             old, _ = self._take(request.olds)
             news, marked = self._take(request.news)
             old, inputs = check.without_marks(old), check.without_marks(news)
             ctx = self._context(request, cancelled)
             if request.preview:
-                state = answers.foreseen(served, served.preview(ctx, inputs), old)
+                state = answers.foreseen(served, served.preview(ctx, inputs), old, self._outputs(served))
             elif type(served).update is Resource.update:
                 state = answers.unchanged(served, ctx, request.id, inputs)
             else:
@@ -271,16 +301,16 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Delete(self, request: Any, context: Any) -> Any:
         with self._answering(context) as cancelled:
-            served = resource(_type(request))
+            served = self.resource(_type(request))
             state, _ = self._take(request.properties)
             served.delete(self._context(request, cancelled), request.id, check.without_marks(state))
             return empty_pb2.Empty()
 
     def Invoke(self, request: Any, context: Any) -> Any:
         with self._answering(context) as cancelled:
-            call = function(request.tok)
+            call = self.function(request.tok)
             arguments, marked = self._take(request.args)
-            shapes = schema.load()["functions"][request.tok]["inputs"]["properties"]
+            shapes = self.document.arguments_of(request.tok)
             failures = [
                 CheckFailure(
                     property=name, reason=f"there is no such argument; there are {', '.join(sorted(shapes))}"
@@ -299,6 +329,10 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             return response
 
     # --- shared
+
+    def _outputs(self, served: Resource) -> Mapping[str, schema.Shape]:
+        shapes: Mapping[str, schema.Shape] = self.document.outputs_of(served.type)
+        return shapes
 
     def _take(self, struct: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Properties as plain values, and as they came with their secrets marked."""
@@ -331,6 +365,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 error,
                 lambda text: values.redact(text, self.secrets),
                 values.decode(partial or _NOTHING),
+                self.explain,
             )
 
 

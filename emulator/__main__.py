@@ -1,0 +1,98 @@
+"""Serves an emulated cloud on loopback:
+
+    python -m emulator serve --folder F [--port P] [--seed N] [--pace X]
+
+When it listens, one line of JSON is on stdout: {"url": ..., "pid": ...}. SIGTERM and Ctrl-C end it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import fcntl
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from emulator.cloud import open_cloud
+from emulator.control import token_of
+from emulator.server import application
+from emulator.store import UnknownSchemaError
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m emulator", description="An Alibaba Cloud that runs here."
+    )
+    serve = parser.add_subparsers(required=True, metavar="VERB").add_parser("serve", help="serve a cloud")
+    serve.add_argument(
+        "--folder", type=Path, required=True, help="where its state lies; made where it is not"
+    )
+    serve.add_argument("--port", type=int, default=0, help="of 127.0.0.1; 0: a free one")
+    serve.add_argument("--seed", type=int, help="of a new cloud: its ids repeat")
+    serve.add_argument(
+        "--pace", type=float, default=1, help="how long steps take, against what is usual; 0: at once"
+    )
+    return parser.parse_args()
+
+
+def alone(folder: Path) -> None:
+    """Keep other emulators out of the folder until this process ends. Raises OSError where one is in it."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise BlockingIOError("another emulator has its state there") from None
+
+
+def main() -> int:
+    given = _arguments()
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", given.port))
+    except (OSError, OverflowError) as failure:
+        print(f"port {given.port} of 127.0.0.1: {failure}", file=sys.stderr)  # noqa: T201
+        return 1
+    try:
+        alone(given.folder)
+        cloud = open_cloud(given.folder, seed=given.seed, pace=given.pace)
+    except (OSError, UnknownSchemaError) as failure:
+        print(f"{given.folder}: {failure}", file=sys.stderr)  # noqa: T201
+        return 1
+    app = application(cloud, token=token_of(given.folder))
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
+    )
+
+    # uvicorn ends in good order, then raises the signal again: the store is still to be closed then.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+
+    async def serve() -> None:
+        running = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started and not running.done():
+            await asyncio.sleep(0.01)
+        if server.started:
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            print(json.dumps({"url": url, "pid": os.getpid()}), flush=True)  # noqa: T201
+        await running
+
+    try:
+        asyncio.run(serve())
+    except KeyboardInterrupt:  # uvicorn raises it anew once it has ended in good order
+        pass
+    finally:
+        cloud.store.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""The services, each with its requests and its rules."""

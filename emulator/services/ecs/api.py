@@ -1,0 +1,23 @@
+"""The ECS service, 2014-05-26: all its actions. https://help.aliyun.com/zh/ecs/developer-reference/"""
+
+from emulator.services.ecs import (
+    auto_snapshot_policies_api,
+    catalogue_api,
+    instance_types_api,
+    key_pairs_api,
+    security_group_rules_api,
+    security_groups_api,
+    tags_api,
+)
+from emulator.services.ecs.service import ECS
+
+__all__ = [
+    "ECS",
+    "auto_snapshot_policies_api",
+    "catalogue_api",
+    "instance_types_api",
+    "key_pairs_api",
+    "security_group_rules_api",
+    "security_groups_api",
+    "tags_api",
+]

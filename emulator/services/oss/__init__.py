@@ -1,0 +1,1 @@
+"""Object Storage Service, in its REST form."""

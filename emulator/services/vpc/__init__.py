@@ -1,0 +1,1 @@
+"""Virtual private clouds: networks, their parts, their routes, public addresses."""

@@ -1,0 +1,29 @@
+"""What the plugin serves, by token: where each resource and function is written."""
+
+from __future__ import annotations
+
+from typing import Final
+
+RESOURCES: Final = {
+    "alicloud:ecs/autoSnapshotPolicy:AutoSnapshotPolicy": "auto_snapshot_policy:AutoSnapshotPolicy",
+    "alicloud:ecs/ecsKeyPair:EcsKeyPair": "key_pair:EcsKeyPair",
+    "alicloud:ecs/eipAddress:EipAddress": "eip:EipAddress",
+    "alicloud:ecs/eipAssociation:EipAssociation": "eip:EipAssociation",
+    "alicloud:ecs/securityGroup:SecurityGroup": "security_group:SecurityGroup",
+    "alicloud:ecs/securityGroupRule:SecurityGroupRule": "security_group_rule:SecurityGroupRule",
+    "alicloud:ram/policy:Policy": "ram:Policy",
+    "alicloud:ram/role:Role": "ram:Role",
+    "alicloud:ram/rolePolicyAttachment:RolePolicyAttachment": "ram:RolePolicyAttachment",
+    "alicloud:vpc/network:Network": "network:Network",
+    "alicloud:vpc/routeEntry:RouteEntry": "route_entry:RouteEntry",
+    "alicloud:vpc/routeTable:RouteTable": "route_table:RouteTable",
+    "alicloud:vpc/routeTableAttachment:RouteTableAttachment": "route_table:RouteTableAttachment",
+    "alicloud:vpc/switch:Switch": "switch:Switch",
+}
+FUNCTIONS: Final = {
+    "alicloud:ecs/getImages:getImages": "images:get_images",
+    "alicloud:ecs/getInstanceTypes:getInstanceTypes": "functions:get_instance_types",
+    "alicloud:index/getAccount:getAccount": "functions:get_account",
+    "alicloud:index/getRegions:getRegions": "functions:get_regions",
+    "alicloud:index/getZones:getZones": "functions:get_zones",
+}
