@@ -36,8 +36,8 @@ LINT: dict[str, tuple[str, ...]] = {
 }
 # What answers fastest comes first.
 FAST = ("tests/unit", "tests/policy")
-# Whole systems, composed under mocks: no engine either, but each of them takes a second.
-WHOLE = ("tests/systems",)
+# Whole systems, composed under mocks, and the emulator of Alibaba Cloud: no engine, but more than a moment.
+WHOLE = ("tests/systems", "tests/cloud")
 SLOW = ("tests/docker", "tests/engine")
 # Nothing is shared between fast tests. A process more than cores costs more than it gains, unless tests wait.
 ALL_CORES = ("-n", "auto", "--dist", "worksteal")

@@ -81,15 +81,26 @@ def restore(stack: Stack, name: str, snapshot: str, *, off_site: bool, yes: bool
     (keeper,) = found
     if not yes:
         say(f"This replaces all files and databases of {keeper.system} in stack {stack.name}.")
-        say("What runs keeps running; what is there now is kept as a snapshot first.")
+        say("What runs keeps running; what is there now is kept as a snapshot before anything is replaced.")
         if ask(f"Type the stack's name ({stack.name}) to go on: ") != stack.name:
             raise UserError(
                 "the name was not confirmed; nothing was changed", fix=f"type `{stack.name}`, or --yes"
             )
     with step(f"Restoring {keeper.system} from snapshot {snapshot}"):
-        _do(stack, keeper, "restore", snapshot, *(["--off-site"] if off_site else []))
-    before = [one for one in listing(stack, keeper) if one["tags"] == ["before-restore"]]
-    say(f"{keeper.system} is as in snapshot {snapshot}; what it was before: snapshot {before[-1]['id']}")
+        done = _restored(_do(stack, keeper, "restore", snapshot, *(["--off-site"] if off_site else [])))
+    say(
+        f"{keeper.system} is as in snapshot {done['snapshot']} of {done['made']}; "
+        f"what it was before: snapshot {done['before']}"
+    )
+
+
+def _restored(said: str) -> dict[str, str]:
+    """The container's word on what it restored: its last line that says so. Raises UserError without one."""
+    lines = (json.loads(line) for line in reversed(said.splitlines()) if line.startswith("{"))
+    found: dict[str, str] | None = next((line for line in lines if line.get("message") == "restored"), None)
+    if found is None:
+        raise UserError("the restore did not say how it ended", fix="look into `./berth logs` of the backup")
+    return found
 
 
 def _do(stack: Stack, keeper: Keeper, *args: str) -> str:

@@ -223,7 +223,7 @@ def _state(exported: Mapping[str, Any]) -> str:
     """Of what is recorded, not of when or how.
 
     A run that changes nothing may turn orders around, and encrypts secrets anew. One that changes the secret
-    of a resource says when it did, in `modified`.
+    of a resource that a plugin makes says when it did, in `modified`; that of a component says nothing.
     """
     deployment = dict(exported.get("deployment") or {})
     deployment.pop("manifest", None)
@@ -234,7 +234,9 @@ def _state(exported: Mapping[str, Any]) -> str:
 
 def _settled(resource: dict[str, Any]) -> dict[str, Any]:
     """What only a change of the resource changes."""
-    found = dict(_without_ciphertexts(resource)) if "modified" in resource else dict(resource)
+    found = dict(
+        _without_ciphertexts(resource) if resource.get("custom") and "modified" in resource else resource
+    )
     if named := found.get("dependencies"):
         found["dependencies"] = sorted(named)
     if by_property := found.get("propertyDependencies"):

@@ -12,6 +12,7 @@ set -u
 etc=/etc/edge certs=/etc/edge/certificates run=/tmp/edge hand=/run/handover state=/run/edge-state
 tick=0.25 ticks=0 generation=0 nginx='' old='' sum='' seen='' refused='' reported='' issued=''
 known=addresses.a other=addresses.b looked=0 looked_at=0 believed=0 deaf='' up=0 reported_at=0 behind=''
+words='' refused_at=0 unissued='' unissued_at=0 unsure=''
 export RES_OPTIONS='timeout:1 attempts:1'
 umask 022
 mkdir -p "$run"
@@ -31,11 +32,13 @@ sum_of() { cat "$etc"/config/* /run/secrets/* 2>/dev/null | sha256sum; }
 look_at() { sha256sum "$etc"/config/* /run/secrets/* 2>/dev/null; }
 issued_sum() { cat "$certs"/*.pem 2>/dev/null | sha256sum; }
 
-issue() { # FOLDER: a copy of the certificates there is what the next generations have
+issue() { # FOLDER: a copy of the certificates there is what the next generations have; or $said why not
     rm -rf "$run/issued.old"
     mv "$run/issued" "$run/issued.old" 2>/dev/null
-    mkdir -m 700 "$run/issued"
-    cp "$1"/*.pem "$run/issued/" 2>/dev/null
+    said=$(mkdir -m 700 "$run/issued" 2>&1) || return 1
+    for file in "$1"/*.pem; do
+        [ ! -f "$file" ] || said=$(cp "$file" "$run/issued/" 2>&1) || return 1
+    done
 }
 
 believe() { # take the answer that has come
@@ -121,20 +124,23 @@ plan() { # what the replicas of $upstream come to: $text, $serving, $names and $
 '
 }
 
-generate() { # FOLDER CERTIFICATES: a generation from what lies there and the planned upstreams
+generate() { # FOLDER CERTIFICATES: a generation from what lies there and the planned upstreams; or $said why not
     rm -rf "$run/next"
-    mkdir -p "$run/next/upstreams" "$run/next/tls"
-    cp "$1"/config/nginx.conf "$run/next/nginx.conf" 2>/dev/null || cp "$1"/nginx.conf "$run/next/nginx.conf"
-    cp "$2"/* "$run/next/tls/" 2>/dev/null
-    cp -f "$run"/issued/*.pem "$run/next/tls/" 2>/dev/null
-    chmod 700 "$run/next/tls"
-    [ -z "$lacks" ] || sed -i "/^ *$lacks /d" "$run/next/nginx.conf"
+    said=$(mkdir -p "$run/next/upstreams" "$run/next/tls" 2>&1 && chmod 700 "$run/next/tls" 2>&1) || return 1
+    conf=$1/config/nginx.conf
+    [ -f "$conf" ] || conf=$1/nginx.conf
+    said=$(cp "$conf" "$run/next/nginx.conf" 2>&1) || return 1
+    for file in "$2"/* "$run"/issued/*.pem; do
+        [ ! -f "$file" ] || said=$(cp -f "$file" "$run/next/tls/" 2>&1) || return 1
+    done
+    [ -z "$lacks" ] || said=$(sed -i "/^ *$lacks /d" "$run/next/nginx.conf" 2>&1) || return 1
     number=0
     for upstream in $upstreams; do
         number=$((number + 1))
-        eval "printf '%s' \"\$next_$number\"" >"$run/next/upstreams/$upstream.conf"
+        eval "body=\$next_$number"
+        said=$( (printf '%s' "$body" >"$run/next/upstreams/$upstream.conf") 2>&1) || return 1
     done
-    nginx -t -q -c "$run/next/nginx.conf" 2>"$run/words"
+    said=$(nginx -t -q -c "$run/next/nginx.conf" 2>&1)
 }
 
 workers() { # the processes whose parent is nginx's master
@@ -146,26 +152,41 @@ workers() { # the processes whose parent is nginx's master
 
 leaves() { grep -q 'shutting down' "/proc/$1/cmdline" 2>/dev/null || [ ! -e "/proc/$1/stat" ]; }
 
+lead_to() { # NUMBER: the generation that nginx reads from now on
+    ln -sfn "generation-$1" "$run/link" && mv -T "$run/link" "$run/current" 2>/dev/null ||
+        ln -sfn "generation-$1" "$run/current"
+}
+
+taken() { # whether nginx has new processes, and none of $before takes requests any more
+    for pid in $before; do leaves "$pid" || return 1; done
+    for pid in $(workers); do case " $before " in *" $pid "*) ;; *) return 0 ;; esac done
+    return 1
+}
+
 adopt() { # make the next generation the current one, and wait until no process takes requests for the old one
+    said="$run cannot be written to"
+    rm -rf "$run/generation-$((generation + 1))"
+    mv "$run/next" "$run/generation-$((generation + 1))" && lead_to $((generation + 1)) || return 1
     generation=$((generation + 1))
-    mv "$run/next" "$run/generation-$generation"
-    ln -sfn "generation-$generation" "$run/link" && mv -T "$run/link" "$run/current" 2>/dev/null ||
-        ln -sfn "generation-$generation" "$run/current"
+    if [ -n "$nginx" ]; then
+        before=$(workers)
+        kill -HUP "$nginx"
+        read -r began _ </proc/uptime
+        until taken; do
+            sleep 0.05
+            read -r moment _ </proc/uptime
+            [ $((${moment%.*} - ${began%.*})) -gt 5 ] || continue
+            # It may yet take it, in part or late: the one before is put to it again until it has taken that.
+            said='nginx did not take it within 5 s; its words are above'
+            generation=$((generation - 1)) unsure=yes
+            lead_to "$generation"
+            rm -rf "$run/generation-$((generation + 1))"
+            return 1
+        done
+        old="$old $before"
+    fi
+    unsure=''
     rm -rf "$run/generation-$((generation - 2))"
-    [ -n "$nginx" ] || return 0
-    before=$(workers)
-    kill -HUP "$nginx"
-    waited=0
-    while [ "$waited" -lt 100 ]; do
-        left='' fresh=''
-        for pid in $before; do leaves "$pid" || left=yes; done
-        for pid in $(workers); do case " $before " in *" $pid "*) ;; *) fresh=yes ;; esac done
-        [ -z "$left" ] && [ -n "$fresh" ] && break
-        waited=$((waited + 1))
-        sleep 0.05
-    done
-    [ "$waited" -lt 100 ] || say "nginx did not take the new configuration within 5 s; its words are above"
-    old="$old $before"
 }
 
 hex() { # ADDRESS PORT as /proc/net/tcp writes them
@@ -213,8 +234,8 @@ EOT
         printf 'beat %s\nnames %s\nserving %s\nbusy %s\n' "$now" "$names" "$serving" "$busy" >"$new" &&
             chmod 644 "$new" && mv -f "$new" "$hand/$upstream/status" || rm -f "$new"
     done
-    { printf 'beat %s\nserved %s\nrefused %s\n' "$now" "${sum%% *}" "${refused%% *}" && cat "$run/words"; } \
-        >"$state/status.new" && mv -f "$state/status.new" "$state/status"
+    printf 'beat %s\nserved %s\nrefused %s\n%s' "$now" "${sum%% *}" "${refused%% *}" "${words:+$words
+}" >"$state/status.new" && mv -f "$state/status.new" "$state/status"
 }
 
 promote() { # what was planned is what nginx does now
@@ -242,54 +263,56 @@ follow() { # compare what is with what should be; adopt what nginx accepts
         eval "next_$number=\$text stays_$number=\$stays serving_next_$number=\$serving names_next_$number=\$names port_$number=\$port"
     done
     [ -n "$changed" ] || behind=''
-    now_sum=$sum
+    [ -z "$unsure" ] || changed=yes
+    now_sum=$sum failed=''
     if [ $((ticks % 4)) -eq 0 ]; then
         look=$(look_at)
         # Read once more where something looks different, or where a file was refused that may have been half there.
         { [ "$look" = "$seen" ] && [ -z "$refused" ]; } || now_sum=$(sum_of)
         seen=$look
     fi
-    if [ "$now_sum" != "$sum" ] && [ "$now_sum" != "$refused" ]; then
-        if generate "$etc" /run/secrets; then
-            adopt
+    # What was refused is tried again now and then: perhaps it was the disk, not the file.
+    if [ "$now_sum" != "$sum" ] && { [ "$now_sum" != "$refused" ] || [ $((up - refused_at)) -ge 30 ]; }; then
+        if generate "$etc" /run/secrets && adopt; then
             sum=$now_sum refused='' changed='' behind=''
             say "serves configuration ${sum%% *}"
         else
-            refused=$now_sum
-            say "refused a configuration: $(cat "$run/words")"
+            [ "$now_sum" = "$refused" ] || say "refused a configuration: $said"
+            refused=$now_sum refused_at=$up failed=yes
         fi
-        reported=''
+        words=$said reported=''
     elif [ "$now_sum" = "$sum" ] && [ -n "$refused" ] && [ $((ticks % 4)) -eq 0 ]; then
-        refused=''
+        refused='' words=''
     fi
-    if [ -n "$sum" ] && [ -d "$certs" ] && [ $((ticks % 4)) -eq 0 ] && [ "$(issued_sum)" != "$issued" ]; then
-        issued=$(issued_sum)
-        issue "$certs"
-        cp "$run/words" "$run/kept"
-        if generate "$run/current" "$run/current/tls"; then
-            adopt
-            changed='' behind='' reported=''
+    now_issued=$issued
+    if [ -n "$sum" ] && [ -z "$failed" ] && [ -d "$certs" ] && [ $((ticks % 4)) -eq 0 ]; then
+        now_issued=$(issued_sum)
+        [ "$now_issued" != "$issued" ] || unissued=''
+    fi
+    if [ "$now_issued" != "$issued" ] && { [ "$now_issued" != "$unissued" ] || [ $((up - unissued_at)) -ge 30 ]; }; then
+        if issue "$certs" && generate "$run/current" "$run/current/tls" && adopt; then
+            issued=$now_issued unissued='' changed='' behind='' reported=''
+            refused_at=0 # a configuration may have waited for them
             say "serves the certificates ${issued%% *}"
         else
-            say "refused certificates, and goes on with those before: $(cat "$run/words")"
+            [ "$now_issued" = "$unissued" ] || say "refused certificates, and goes on with those before: $said"
+            unissued=$now_issued unissued_at=$up failed=yes
             rm -rf "$run/issued"
             mv "$run/issued.old" "$run/issued"
         fi
-        mv "$run/kept" "$run/words"
     fi
-    if [ -n "$changed" ] && [ -n "$sum" ] && { [ -z "$behind" ] || [ $((ticks % 4)) -eq 0 ]; }; then
-        cp "$run/words" "$run/kept"
-        if generate "$run/current" "$run/current/tls"; then
-            adopt
+    # One try that fails is enough for a turn: replicas wait for our reports.
+    [ -z "$failed" ] || behind=$changed
+    if [ -n "$changed" ] && [ -n "$sum" ] && [ -z "$failed" ] && { [ -z "$behind" ] || [ $((ticks % 4)) -eq 0 ]; }; then
+        if generate "$run/current" "$run/current/tls" && adopt; then
             behind=''
         else
-            # A full disk, or no process to be had: nginx goes on with the replicas of before, and so do our reports.
-            [ -n "$behind" ] || say "refused upstreams, and tries again: $(cat "$run/words")"
+            # nginx goes on with the replicas of before, and so do our reports.
+            [ -n "$behind" ] || say "refused upstreams, and tries again: $said"
             behind=yes
         fi
-        mv "$run/kept" "$run/words"
     fi
-    [ -n "$behind" ] || promote
+    [ -n "$behind$unsure" ] || promote
     # A sign of life every other second; each second while a replica that left waits for its last requests.
     read -r up _ </proc/uptime
     up=${up%.*}
@@ -311,7 +334,6 @@ stop() {
 lacks=keepalive_min_timeout
 echo "events {} http { $lacks 1s; }" >"$run/try.conf"
 nginx -t -q -c "$run/try.conf" -g "pid $run/try.pid; error_log stderr;" 2>/dev/null && lacks=''
-: >"$run/words"
 look_up
 while [ "$believed" != "$looked" ]; do
     sleep 0.05
@@ -322,7 +344,7 @@ issue "$certs"
 follow
 if [ -z "$sum" ] && [ -d "$certs/previous" ]; then
     say "tries the certificates of before"
-    refused='' seen=''
+    refused='' seen='' unissued=$issued unissued_at=$up issued=''
     issue "$certs/previous"
     follow
 fi

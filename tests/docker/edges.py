@@ -19,6 +19,15 @@ import components.edge
 from tests.docker.workloads import image, until
 
 WATCH = Path(components.edge.__file__).with_name("watch.sh").read_text()
+# The edge's nginx, whose check of a configuration fails while REFUSES is there.
+REFUSES = "/run/edge-state/refuses"
+NGINX = f"""#!/bin/sh
+if [ "$1" = -t ] && [ -e {REFUSES} ]; then
+    echo "$(date) [emerg] $$: not now" >&2
+    exit 1
+fi
+exec /usr/sbin/nginx "$@"
+"""
 
 
 def archive(files: Mapping[str, str]) -> bytes:

@@ -216,6 +216,50 @@ def test_a_damaged_repository_is_found_and_changes_nothing(editor: Care) -> None
     assert does(box, "care-backup", "health")[0] == 1
 
 
+def test_latest_is_the_newest_backup_also_where_its_check_was_cut_off(editor: Care) -> None:
+    box = editor.start()
+    put(box, FILES)
+    assert does(box, "care-backup", "now")[0] == 0
+    known = does(box, "cat", "/backup/state.json")[1]
+    put(box, {"a.wav": b"of the second day"})
+    assert does(box, "care-backup", "now")[0] == 0
+    # As it was before the second one came to its end.
+    assert does(box, "sh", "-c", 'printf %s "$1" > /backup/state.json', "sh", known)[0] == 0
+    put(box, {"a.wav": b"ruined"})
+    code, said = does(box, "care-backup", "restore", "latest")
+    assert code == 0, said
+    assert does(box, "cat", "/data/files/a.wav") == (0, "of the second day")
+
+
+def test_what_a_restore_cannot_keep_is_named_and_nothing_is_left_of_it(editor: Care) -> None:
+    box = editor.start()
+    # As much as makes the fetching outlast the copy.
+    put(box, FILES | {"large": random.Random(3).randbytes(200 << 20)})
+    assert does(box, "care-backup", "now")[0] == 0
+    good, before = snapshots(box), digests(box)
+    assert does(box, "chmod", "000", "/data/files/a.wav")[0] == 0
+    code, said = does(box, "care-backup", "restore", "latest")
+    assert code == 1 and "a.wav" in said and "must belong to the user" in said, said
+    assert snapshots(box) == good
+    assert does(box, "ls", "-A", "/backup/staging", "/data/files/.berth-restore")[0] != 0
+    assert does(box, "chmod", "640", "/data/files/a.wav")[0] == 0
+    assert digests(box) == before
+
+
+def test_a_restore_that_has_no_room_for_both_copies_first(client: docker.DockerClient) -> None:
+    with care(client, room="84m") as small:
+        small.settings["minimum_free"] = 1 << 20
+        box = small.start()
+        put(box, {"large": random.Random(4).randbytes(8 << 20)})
+        assert does(box, "care-backup", "now")[0] == 0
+        before = digests(box)
+        # 16 MiB for the copy and 64 to leave free are more than there are: it is made alone, and is only 8.
+        put(box, {"other": random.Random(5).randbytes(8 << 20)})
+        code, said = does(box, "care-backup", "restore", "latest")
+        assert code == 0, said
+        assert digests(box) == before
+
+
 def test_the_backup_of_another_system_is_refused(editor: Care) -> None:
     box = editor.start()
     put(box, FILES)

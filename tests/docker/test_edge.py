@@ -19,7 +19,7 @@ from components.containers.handover import UpstreamSpec
 from components.edge.config import nginx_conf
 from components.edge.routes import Answer, Proxy, Route
 from components.edge.sites import CSP, HSTS, SECURITY, UNDELIVERED, EdgeSpec, Header, Site, Tls
-from tests.docker.edges import WATCH, Edge, archive
+from tests.docker.edges import NGINX, REFUSES, WATCH, Edge, archive
 from tests.docker.images import busybox_rootfs
 from tests.docker.workloads import image, until
 from tests.unit.test_edge import pem
@@ -58,6 +58,7 @@ def edge(request: pytest.FixtureRequest, client: docker.DockerClient) -> Iterato
     else:
         path = ""
     made.put("etc/edge/bin", {"watch.sh": path + WATCH})
+    made.put("usr/local/sbin", {"nginx": NGINX})
     made.put("etc/edge/config", {"nginx.conf": conf("one")})
     made.put("run/secrets", {"public.pem": fresh()})
     made.start()
@@ -91,6 +92,42 @@ def test_a_renewed_certificate_is_served_without_a_lost_request(edge: Edge) -> N
     while edge.certificate() == before:
         assert time.monotonic() < end, edge.container.logs().decode()
         assert httpx.get(url, trust_env=False).text == "one"
+
+
+def test_what_nginx_could_not_take_for_a_moment_it_takes_later_by_itself(edge: Edge) -> None:
+    issued = fresh()
+    assert edge.container.exec_run(["touch", REFUSES]).exit_code == 0
+    edge.put("etc/edge/config", {"nginx.conf": conf("two")})
+    edge.put("etc/edge/certificates", {"public.pem": issued})
+
+    def said(words: bytes) -> int:
+        return edge.container.logs().count(words)
+
+    until("both refusals", lambda: (said(b"refused a conf") and said(b"refused cert")) or None)
+    time.sleep(32)  # one more try of each, of which nothing is said: the reason is the same
+    assert edge.text() == "one" and (said(b"refused a conf"), said(b"refused cert")) == (1, 1)
+    assert edge.container.exec_run(["rm", REFUSES]).exit_code == 0
+    until("the configuration", lambda: edge.text() == "two" or None)
+    until("the certificate", lambda: edge.certificate() == der(issued) or None)
+
+
+def test_what_nginx_accepts_but_does_not_take_is_none_that_it_serves(edge: Edge) -> None:
+    """Its check knows nothing of the memory that the running one has."""
+
+    def zoned(key: str, said: str) -> dict[str, str]:
+        return {"nginx.conf": conf(said).replace("http {", f"http {{ limit_conn_zone ${key} zone=z:1m;", 1)}
+
+    edge.put("etc/edge/config", zoned("binary_remote_addr", "two"))
+    until("one with a zone", lambda: edge.text() == "two" or None)
+    served = edge.status().splitlines()[1]
+    edge.put("etc/edge/config", zoned("server_name", "three"))
+    until("the refusal", lambda: "did not take it" in edge.status() or None)
+    assert edge.text() == "two" and edge.status().splitlines()[1] == served
+    issued = fresh()
+    edge.put("etc/edge/certificates", {"public.pem": issued})
+    until("certificates beside it", lambda: edge.certificate() == der(issued) or None)
+    edge.put("etc/edge/config", zoned("binary_remote_addr", "four"))
+    until("the next one", lambda: edge.text() == "four" or None)
 
 
 def test_certificates_that_come_by_themselves_stand_before_given_ones(edge: Edge) -> None:

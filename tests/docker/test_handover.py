@@ -25,6 +25,7 @@ from components.edge.routes import Proxy, Route
 from components.edge.sites import EdgeSpec, Site
 from components.units import Duration
 from tests import engine
+from tests.docker.edges import NGINX, REFUSES
 from tests.docker.test_edge import archive
 from tests.docker.workloads import image, until
 from tests.unit.test_edge_config import IDENTITY
@@ -34,9 +35,6 @@ WATCH = Path(components.edge.__file__).with_name("watch.sh").read_text()
 LEAVE = Path(handover.__file__).with_name("leave.sh").read_text()
 ECHO = Path(engine.__file__).with_name("echo.py").read_text()
 DRAIN = 20
-# The edge's nginx, whose check of a configuration fails while REFUSES is there.
-REFUSES = "/run/edge-state/refuses"
-NGINX = f'#!/bin/sh\n[ "$1" != -t ] || [ ! -e {REFUSES} ] || exit 1\nexec /usr/sbin/nginx "$@"\n'
 
 
 class Stand:

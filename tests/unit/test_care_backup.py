@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from care import backup, causes, sources, state, work
+from care import backup, causes, restore, sources, state, work
 from care.settings import Settings, load
 from care.trouble import Trouble
 from hypothesis import given
@@ -177,3 +177,26 @@ def test_a_full_disk_is_a_failure_that_is_remembered(tmp_path: Path, monkeypatch
     state.write(settings, failed=None)
     assert state.complaint(settings, started=0, now=2001) is None
     assert "failed" not in json.loads((settings.home / "state.json").read_text())
+
+
+def test_room_is_asked_of_each_disk_for_all_that_goes_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = {name: tmp_path / name for name in ("uploads", "logs", "home")}
+    for place in places.values():
+        place.mkdir()
+    disks = {places["uploads"]: 1, places["logs"]: 1, places["home"]: 2}
+    free = {1: 300 << 20, 2: 100 << 20}
+
+    class Disk:
+        def __init__(self, path: Path) -> None:
+            self.st_dev, self.free = disks[path], free[disks[path]]
+
+    monkeypatch.setattr(Path, "stat", lambda path, **_: Disk(path))
+    monkeypatch.setattr(restore.shutil, "disk_usage", Disk)
+    both = [(places["uploads"], 100 << 20), (places["logs"], 100 << 20)]
+    assert restore.lacking(both) is None
+    short = restore.lacking([*both, (places["logs"], 40 << 20)])
+    assert short == restore.Short(places["logs"], 240 << 20, 300 << 20), "64 MiB stay free"
+    assert restore.lacking([*both, (places["home"], 36 << 20)]) is None
+    assert restore.lacking([*both, (places["home"], 37 << 20)]) is not None

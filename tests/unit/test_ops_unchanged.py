@@ -111,9 +111,10 @@ def test_what_has_not_changed_is_not_due(bench: Bench, monkeypatch: pytest.Monke
     assert not bench.due()
 
 
-def _with_a_secret(text: str, **more: Any) -> dict[str, Any]:
+def _with_a_secret(text: str, *, custom: bool = True, **more: Any) -> dict[str, Any]:
     secret = {recorded.SIGNATURE: "1b47061264138c4ac30d75fd1eb44270", "ciphertext": text}
     resource = {"type": "docker:index/container:Container", "inputs": {"uploads": [{"content": secret}]}}
+    resource["custom"] = custom
     return {"deployment": {"resources": [{**resource, **more}]}}
 
 
@@ -146,6 +147,14 @@ def test_secrets_that_were_only_encrypted_anew_are_no_change(bench: Bench) -> No
     bench.state = _with_a_secret("v1:a")
     bench.up()
     bench.state = _with_a_secret("v1:b")
+    assert bench.due()
+
+
+def test_a_secret_of_what_no_plugin_makes_is_a_change_however_it_looks(bench: Bench) -> None:
+    """Its `modified` stays when its outputs change."""
+    bench.state = _with_a_secret("v1:a", custom=False, modified="2026-01-01T00:00:00Z")
+    bench.up()
+    bench.state = _with_a_secret("v1:b", custom=False, modified="2026-01-01T00:00:00Z")
     assert bench.due()
 
 

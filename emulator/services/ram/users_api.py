@@ -12,7 +12,7 @@ from pydantic import Field
 from emulator.api.call import Answer, Call, Request, Says
 from emulator.services.ram import users
 from emulator.services.ram.model import User
-from emulator.services.ram.service import RAM, Marked, UserName, invalid_chars, marked, not_there, too_long
+from emulator.services.ram.service import RAM, Marked, UserName, invalid_chars, marked, too_long
 from emulator.times import seconds_utc
 
 _MOBILE = r"^(|\d{1,5}-\d{5,15}|\d{5,15})$"
@@ -109,26 +109,6 @@ class ListGroupsForUser(Request):
 def list_groups_for_user(call: Call, given: ListGroupsForUser) -> Answer:
     users.find(call.cloud, given.user_name)
     return {"Groups": {"Group": []}}
-
-
-class DeleteLoginProfile(Request):
-    user_name: UserName
-
-
-@RAM.action
-def delete_login_profile(call: Call, given: DeleteLoginProfile) -> Answer:
-    users.find(call.cloud, given.user_name)
-    raise not_there("User.LoginProfile", "The user login profile does not exist.")
-
-
-class UnbindMFADevice(Request):
-    user_name: UserName
-
-
-@RAM.action
-def unbind_mfa_device(call: Call, given: UnbindMFADevice) -> Answer:
-    users.find(call.cloud, given.user_name)
-    raise not_there("User.MFADevice", "The user has not bound any MFA device.")
 
 
 class _OfUser(Request):

@@ -51,6 +51,8 @@ class Repository:
             "AWS_SHARED_CREDENTIALS_FILE": str(settings.tmp / "credentials"),
         }
         self._options: list[str] = []
+        self._running: subprocess.Popen[str] | None = None
+        self._over = False
         if self._target:
             self._sign_in()
 
@@ -77,10 +79,25 @@ class Repository:
         password = str(self._settings.secrets / PASSWORD)
         return [*flags, "--from-repo", self.url, "--from-password-file", password]
 
-    def ids(self, prefix: str = "") -> list[str]:
-        """Of the snapshots here, by a look that costs no start of restic; not for off-site."""
+    def empty(self) -> bool:
+        """Whether it has no snapshot, by a look that costs no start of restic; not for off-site."""
         assert not self._target
-        return [path.name for path in (self.folder / "snapshots").glob(f"{prefix}*")]
+        return not any((self.folder / "snapshots").glob("*"))
+
+    def drop(self, snapshot: str) -> None:
+        """Take back a snapshot that was just made here, by the beginning of its id, as restic tells it.
+
+        `restic forget` would want the repository for itself, and a restore may be reading from it.
+        """
+        assert not self._target
+        [file] = (self.folder / "snapshots").glob(f"{snapshot}*")
+        file.unlink()
+
+    def interrupt(self) -> None:
+        """End what restic does here for another thread, and start it no more; that thread raises Trouble."""
+        self._over = True
+        if running := self._running:
+            running.send_signal(signal.SIGINT)
 
     def snapshots(self) -> list[dict[str, Any]]:
         """All, oldest first."""
@@ -102,6 +119,8 @@ class Repository:
 
     def restic(self, *args: str, check: bool = True, cwd: Path | None = None) -> Done:
         """Runs it to its end. Raises Trouble unless `check` is False."""
+        if self._over:
+            raise Trouble(f"{self.place}: stopped", fix="begin again")
         command = [
             "restic",
             "--repo", self.url,
@@ -114,6 +133,9 @@ class Repository:
             command, env=self._env, cwd=cwd, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
         )  # fmt: skip
+        self._running = process
+        if self._over:  # since it was asked, above
+            process.send_signal(signal.SIGINT)
         said: list[str] = []
         # Of ssh alone: a restore from off-site copies what is there into the other repository meanwhile.
         log = self._settings.tmp / _SSH_LOG if self._target else None
@@ -134,6 +156,8 @@ class Repository:
             process.send_signal(signal.SIGINT)
             process.wait()
             raise
+        finally:
+            self._running = None
         watcher.join()
         if log and log.exists():
             said += log.read_text(errors="replace").splitlines(keepends=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,27 +33,42 @@ def restore(settings: Settings, snapshot: str, *, off_site: bool = False) -> str
         raise Trouble(
             f"{source.place} does not exist", fix="./berth backup, or --off-site for the other copy"
         )
-    snapshot = (_newest(settings, source) if snapshot == "latest" and not off_site else None) or work.resolve(
-        settings, source, snapshot
-    )
     repository, dumps = Repository(settings), settings.home / "restored"
     folders: list[Path] = []
     try:
         staged = dumps / sources.staging(settings).relative_to("/")
-        _fetch(source, snapshot, sources.staging(settings), dumps)
+        snapshot = _gathered(settings, source, snapshot, dumps)
         manifest = work.read_manifest(settings, source, snapshot, staged)
         folders = _folders(settings, snapshot, manifest)
-        _room(folders, manifest)
+        for folder in folders:  # what a restore that was killed left behind is room
+            shutil.rmtree(folder / sources.STAGED, ignore_errors=True)
+        fetched = [(folder, int(manifest["folders"][str(folder)]["bytes"])) for folder in folders]
+        if short := lacking(fetched):
+            raise _no_room(short)
         work.ensure(settings, repository)
         copied = time.time()
-        # One reads what is there, the other what was: neither waits for the other.
+        # One reads what is there, the other what was: neither waits for the other, where both find room.
         with ThreadPoolExecutor(1) as beside:
             copying = beside.submit(
                 work.take, settings, repository, work.BEFORE_RESTORE, before=None, damaged_too=True
             )
-            for folder in folders:
-                _fetch(source, snapshot, folder, folder / sources.STAGED)
-            copy, _ = copying.result()
+            # What goes wrong with it ends the fetching, too: it is told now, not hours later.
+            copying.add_done_callback(lambda one: source.interrupt() if one.exception() else None)
+            try:
+                if lacking([*fetched, (settings.home, _copy_at_most(settings, manifest))]):
+                    copying.result()
+                    sources.clear(settings)
+                    if short := lacking(fetched):
+                        raise _no_room(short)
+                for folder in folders:
+                    _fetch(source, snapshot, folder, folder / sources.STAGED)
+                copy, _ = copying.result()
+            except BaseException:
+                was_first = copying.done()
+                repository.interrupt()
+                if was_first:
+                    copying.result()
+                raise
         sources.clear(settings)
         _verify(settings, manifest, staged)
         changed: list[str] = []
@@ -77,13 +94,6 @@ def restore(settings: Settings, snapshot: str, *, off_site: bool = False) -> str
     return copy
 
 
-def _newest(settings: Settings, repository: Repository) -> str | None:
-    """The last backup that was found good, if it is there; None where nobody knows."""
-    known = state.read(settings).get("snapshot")
-    found = repository.ids(str(known)) if known else []
-    return found[0] if len(found) == 1 else None
-
-
 def _folders(settings: Settings, snapshot: str, manifest: dict[str, Any]) -> list[Path]:
     """The snapshot's. Raises Trouble where it does not fit this system."""
     folders = [Path(folder) for folder in manifest["folders"]]
@@ -103,28 +113,75 @@ def _folders(settings: Settings, snapshot: str, manifest: dict[str, Any]) -> lis
     return folders
 
 
-def _room(folders: list[Path], manifest: dict[str, Any]) -> None:
+@dataclass(frozen=True)
+class Short:
+    """A disk that has too little room. place: on it. needed, free: bytes."""
+
+    place: Path
+    needed: int
+    free: int
+
+
+def lacking(wanted: Iterable[tuple[Path, int]]) -> Short | None:
+    """The first disk that has no room for all that is to be written to it; None where there is room.
+
+    wanted: places and the bytes that go there.
+    """
     needed: dict[int, int] = {}
-    for folder in folders:
-        disk = folder.stat().st_dev
-        size = needed[disk] = needed.get(disk, 0) + int(manifest["folders"][str(folder)]["bytes"])
-        free = shutil.disk_usage(folder).free
-        if free < size + _ROOM:
-            raise Trouble(
-                f"{folder} has {free >> 20} MiB free; the snapshot's {size >> 20} MiB must lie beside what "
-                "is there until they are verified; nothing was changed",
-                fix="make room on that disk",
-            )
+    for place, size in wanted:
+        disk = place.stat().st_dev
+        needed[disk] = needed.get(disk, 0) + size
+        free = shutil.disk_usage(place).free
+        if free < needed[disk] + _ROOM:
+            return Short(place, needed[disk], free)
+    return None
+
+
+def _no_room(short: Short) -> Trouble:
+    return Trouble(
+        f"{short.place} has {short.free >> 20} MiB free; the snapshot's {short.needed >> 20} MiB must lie "
+        "beside what is there until they are verified; nothing was changed",
+        fix="make room on that disk",
+    )
+
+
+def _copy_at_most(settings: Settings, manifest: dict[str, Any]) -> int:
+    """Bytes that the copy of what is there may take: all of it new to the repository, and its dumps beside.
+
+    How large the dumps will be is not known before; those of the snapshot stand for them, twice: in the
+    staging folder and in the repository.
+    """
+    there = sum(info.st_size for folder in settings.folders for _, info in sources.files(Path(folder)))
+    return there + 2 * sum(int(one["bytes"]) for one in manifest["databases"])
+
+
+def _gathered(settings: Settings, source: Repository, snapshot: str, to: Path) -> str:
+    """Lays the manifest and the dumps of the snapshot there; its id."""
+    if snapshot == "latest":
+        # restic finds the newest by itself, a start less. Where it does not, `resolve` knows or says why.
+        ours = "--host", settings.owner, *(word for tag in work.BACKUPS for word in ("--tag", tag))
+        _empty(to)
+        include = "--include", str(sources.staging(settings))
+        done = source.restic("restore", "latest", *ours, *include, "--target", str(to), check=False)
+        if done.code == 0 and (found := re.search(r"restoring .*?napshot ([0-9a-f]{8,})", done.out)):
+            return found[1]
+    snapshot = work.resolve(settings, source, snapshot)
+    _fetch(source, snapshot, sources.staging(settings), to)
+    return snapshot
 
 
 def _fetch(source: Repository, snapshot: str, folder: Path, to: Path) -> None:
     """restic compares each piece with its SHA-256."""
-    shutil.rmtree(to, ignore_errors=True)
-    to.mkdir(mode=0o700)
+    _empty(to)
     try:
         source.restic("restore", snapshot, "--include", str(folder), "--target", str(to))
     except Trouble as error:
         raise Trouble(f"{error.cause}; nothing was changed", fix=error.fix) from None
+
+
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
 
 
 def _verify(settings: Settings, manifest: dict[str, Any], staged: Path) -> None:

@@ -36,7 +36,7 @@ def back_up(settings: Settings, *, full: bool | None = None, accept_empty: bool 
         snapshot, manifest = take(
             settings,
             repository,
-            "full" if full else "daily",
+            BACKUPS[0] if full else BACKUPS[1],
             before=None if accept_empty else _before(settings, repository, known),
             force=full,
         )
@@ -151,7 +151,7 @@ def take(
     summary = _summary(done)
     if done.code == 3 and summary and (unread := _unread(done)):
         # Not whole: it must not be taken for a backup.
-        repository.restic("forget", summary["snapshot_id"])
+        repository.drop(summary["snapshot_id"])
         raise Trouble(f"could not be read: {unread}", fix="all files must belong to the user of the backup")
     if done.code not in (0, 3) or not summary:
         raise trouble(repository.place, done.said)
@@ -178,7 +178,7 @@ def forget(settings: Settings, repository: Repository, *, prune: bool) -> None:
 def make_room(settings: Settings, repository: Repository) -> None:
     """Before there is a new backup: drops what is too old by the newest one, which stays, and its bytes."""
     # Counted from a copy before a restore, the newest backup itself could be too old.
-    repository.restic("forget", *_too_old(settings), "--tag", "full", "--tag", "daily")
+    repository.restic("forget", *_too_old(settings), *(word for tag in BACKUPS for word in ("--tag", tag)))
     # Only whole packs that nobody refers to: to rewrite others takes room that is not there.
     repository.restic("prune", "--max-repack-size", "0")
 
@@ -224,7 +224,7 @@ def _before(settings: Settings, repository: Repository, known: dict[str, Any]) -
     if known.get("manifest"):
         found: dict[str, Any] = known["manifest"]
         return found
-    there = repository.snapshots() if repository.ids() else []
+    there = [] if repository.empty() else repository.snapshots()
     if any(BEFORE_RESTORE not in (one.get("tags") or ()) for one in there):
         return manifest_of(settings, repository, resolve(settings, repository, "latest"))
     if not settings.off_site:
@@ -253,6 +253,8 @@ def _before(settings: Settings, repository: Repository, known: dict[str, Any]) -
 
 BEFORE_RESTORE = "before-restore"
 """The tag of what a restore replaced."""
+BACKUPS = "full", "daily"
+"""The tags of backups."""
 
 
 def resolve(settings: Settings, repository: Repository, wanted: str) -> str:
