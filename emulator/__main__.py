@@ -1,6 +1,6 @@
 """Serves an emulated cloud on loopback:
 
-    python -m emulator serve --folder F [--port P] [--seed N] [--pace X]
+    python -m emulator serve --folder F [--port P] [--seed N] [--pace X] [--machines IMAGE --name NAME]
 
 When it listens, one line of JSON is on stdout: {"url": ..., "pid": ...}. SIGTERM and Ctrl-C end it.
 """
@@ -16,12 +16,18 @@ import os
 import signal
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 
 import uvicorn
+from docker.errors import DockerException
 
+from emulator import clockwork
 from emulator.cloud import open_cloud
 from emulator.control import token_of
+from emulator.plane.engine import Engine
+from emulator.plane.names import Names
+from emulator.plane.plane import Plane
 from emulator.server import application
 from emulator.store import UnknownSchemaError
 
@@ -39,6 +45,13 @@ def _arguments() -> argparse.Namespace:
     serve.add_argument(
         "--pace", type=float, default=1, help="how long steps take, against what is usual; 0: at once"
     )
+    serve.add_argument(
+        "--machines",
+        metavar="IMAGE",
+        help="run instances as containers of this image (of emulator/guest); without: nothing runs",
+    )
+    serve.add_argument("--name", default="cloud", help="of this cloud's containers on the Docker engine")
+    serve.add_argument("--destroy", action="store_true", help="remove them when it ends")
     return parser.parse_args()
 
 
@@ -68,6 +81,17 @@ def main() -> int:
     except (OSError, UnknownSchemaError) as failure:
         print(f"{given.folder}: {failure}", file=sys.stderr)  # noqa: T201
         return 1
+    plane: Plane | None = None
+    if given.machines:
+        try:
+            plane = Plane(cloud, Engine(Names(given.name)), given.machines)
+            plane.start()
+        except DockerException as failure:
+            print(f"the Docker engine: {failure}", file=sys.stderr)  # noqa: T201
+            cloud.store.close()
+            return 1
+    else:
+        cloud.settle = partial(clockwork.move, cloud)
     app = application(cloud, token=token_of(given.folder))
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
@@ -90,6 +114,10 @@ def main() -> int:
     except KeyboardInterrupt:  # uvicorn raises it anew once it has ended in good order
         pass
     finally:
+        if plane is not None:
+            plane.stop()
+            if given.destroy:
+                plane.destroy()
         cloud.store.close()
     return 0
 

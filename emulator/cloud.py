@@ -47,6 +47,8 @@ class Cloud:
     public: IPv4Network = PUBLIC
     pace: float = 1.0
     """How long the steps of states take, against what is usual here; 0: at once."""
+    settle: Callable[[], None] = lambda: None
+    """Called before each call: brings states that move by the clock to where they are."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     faults: Faults = field(default_factory=Faults)
     calls: deque[Logged] = field(default_factory=lambda: deque(maxlen=KEPT_CALLS))

@@ -118,6 +118,7 @@ class Dispatcher:
                 raise errors.action_not_served(name)
             if given.get("Format", "json").lower() != "json":
                 raise errors.not_served(name, "Format=" + given["Format"])
+            self.cloud.settle()
             body = self._run(service, action, given, caller, request_id)
             answered = Answered(200, {"RequestId": request_id} | body, suffered.cut)
         except ApiError as refusal:

@@ -2,7 +2,7 @@
 
 Every packet between two machines, and between a machine and the world, is forwarded by its VPC's router.
 It has to leave the one (its chain `out`) and arrive at the other (its chain `in`); what belongs to a session
-that was let through passes. A chain is the list of effective rules, one line each; the first that matches decides.
+that was let through passes. A chain is the list of effective rules; the first that matches decides.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 from typing import Any, Final
 
+from docker.errors import APIError, DockerException
 from docker.models.containers import Container
 from docker.types import IPAMConfig, IPAMPool
 
@@ -16,6 +17,8 @@ from emulator.plane.engine import Engine, remove
 from emulator.plane.names import ROLE, VPC
 from emulator.plane.wiring import Link, Public, plug, public_addresses
 
+TESTING: Final = IPv4Network("198.18.0.0/15")
+"""Reserved for tests of networks (RFC 2544): clouds share it, each has a part."""
 ROUTERS_OWN: Final = 8
 """The share of the public network that routers have themselves is its last 1/2**8; the rest is for EIPs."""
 
@@ -54,17 +57,32 @@ class Networks:
         self._applied: dict[str, Applied] = {}
         self._lock = threading.Lock()  # for what all VPCs share
 
-    def prepare(self) -> None:
-        """The public network and the plumber. Raises DockerException where the network overlaps another."""
+    def prepare(self) -> IPv4Network:
+        """The public network, made where it is not, and the plumber; which network it is.
+
+        Raises DockerException where none of the networks for it is free on the engine.
+        """
         names, client = self._engine.names, self._engine.client
         with self._lock:
-            if not client.networks.list(names=[names.network], filters={"label": _label(names.labels)}):
-                own = list(self._public.subnets(ROUTERS_OWN))[-1]
-                pool = IPAMPool(subnet=str(self._public), iprange=str(own), gateway=str(self._public[1]))
-                client.networks.create(
-                    names.network, driver="bridge", ipam=IPAMConfig(pool_configs=[pool]), labels=names.labels
-                )
             self.plumber()
+            for found in client.networks.list(names=[names.network], filters={"label": _label(names.labels)}):
+                return IPv4Network(found.attrs["IPAM"]["Config"][0]["Subnet"])
+            for public in (self._public, *TESTING.subnets(new_prefix=self._public.prefixlen)):
+                own = list(public.subnets(ROUTERS_OWN))[-1]
+                pool = IPAMPool(subnet=str(public), iprange=str(own), gateway=str(public[1]))
+                try:
+                    client.networks.create(
+                        names.network,
+                        driver="bridge",
+                        ipam=IPAMConfig(pool_configs=[pool]),
+                        labels=names.labels,
+                    )
+                except APIError as failure:
+                    if "overlap" not in str(failure):
+                        raise
+                else:
+                    return public
+        raise DockerException(f"every part of {TESTING} overlaps a network that is there")
 
     def plumber(self) -> Container:
         """The container that may enter the networks of the others, and holds the files of the disks."""

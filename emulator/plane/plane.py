@@ -56,7 +56,7 @@ class Plane:
         """Why nothing can be done at all; empty where all is well."""
 
     def start(self) -> None:
-        self._networks.prepare()
+        self.cloud.public = self._networks.prepare()
         self._files = self._disks.present()
         self.cloud.store.watch(lambda _: self._wake.set())
         self._thread.start()

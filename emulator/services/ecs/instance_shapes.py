@@ -83,6 +83,7 @@ def alone(call: Call, one: Instance) -> dict[str, Any]:
     return _common(call, one) | {
         "Cpu": kind.vcpus,
         "Memory": int(kind.gib * 1024),
+        "IoOptimized": "optimized",
         "EnableJumboFrame": False,
         "EnableNetworkEncryption": False,
     }
