@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+from offline.alicloud.schema import VERSION as ALICLOUD
 from offline.build import Progress, ToolchainError, build, cache_folder, pulumi_version, silent
 
 __all__ = [
@@ -105,6 +106,7 @@ def register_plugins(folder: Path) -> None:
     plugins = {
         f"language-python-{version}": "pulumi-language-python",
         f"resource-pulumi-python-{version}": "pulumi-resource-pulumi-python",
+        f"resource-alicloud-v{ALICLOUD}": "pulumi-resource-alicloud",
         f"resource-docker-v{metadata.version('pulumi-docker')}": "pulumi-resource-docker",
     }
     for name, executable in plugins.items():

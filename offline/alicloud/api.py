@@ -82,6 +82,8 @@ class Settings:
     limit: float = _LIMIT
     """Seconds in which a call is repeated."""
     user_agent: str = ""
+    replaces_on_image: bool = False
+    """Another image is another instance, as the provider's config asks for."""
 
 
 @dataclass(frozen=True)

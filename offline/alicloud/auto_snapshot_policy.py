@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Final
 
 from offline.alicloud.api import Answer, Refused, Unreached
 from offline.alicloud.field import Property, same_items
-from offline.alicloud.lifecycle import TAGS, Change, CloudResource, Creation, Deletion, Work
+from offline.alicloud.lifecycle import TAGS, CloudResource
+from offline.alicloud.work import Change, Creation, Deletion, Work
 from offline.docker.resource import Field, Inputs, State
 
 _LISTS: Final = {

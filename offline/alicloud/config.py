@@ -112,7 +112,7 @@ CONFIG: Final[Mapping[str, Field]] = {
     "maxRetryTimeout": Field(),
     "configurationSource": Field(),
     "accountType": Field(refused=_NO_EFFECT),
-    "features": Field(refused=_NO_EFFECT),
+    "features": Field(nested={"ecsInstance": Field(nested={"replaceOnImageUpdate": Field()})}),
     "fc": Field(refused=_NO_EFFECT),
     "logEndpoint": Field(refused=_NO_EFFECT),
     "mnsEndpoint": Field(refused=_NO_EFFECT),
@@ -268,5 +268,8 @@ def settings(config: Mapping[str, Any]) -> Settings:
         connect_timeout=int(config.get("clientConnectTimeout") or 60_000),
         read_timeout=int(config.get("clientReadTimeout") or 60_000),
         user_agent=str(config.get("configurationSource") or ""),
+        replaces_on_image=bool(
+            ((config.get("features") or {}).get("ecsInstance") or {}).get("replaceOnImageUpdate")
+        ),
     )
     return Settings(**(vars(found) | {"limit": float(limit)})) if limit else found

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Final
 
 from offline.alicloud.api import Answer
 from offline.alicloud.field import Property, one_of
-from offline.alicloud.lifecycle import TAGS, Change, CloudResource, Creation, Deletion, Work, pair
+from offline.alicloud.lifecycle import TAGS, CloudResource, pair
+from offline.alicloud.work import Change, Creation, Deletion, Work
 from offline.docker.resource import Field, Inputs, State
 
 _BUSY: Final = (

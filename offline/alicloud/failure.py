@@ -18,6 +18,7 @@ _WAYS_OUT: Final = (
     ("Forbidden", "give the user or role of this key the right to it, in RAM"),
     ("NoPermission", "give the user or role of this key the right to it, in RAM"),
     ("Throttling", "run the command again a little later, or with --parallel 4"),
+    ("InvalidOperation.DeletionProtection", "set deletionProtection to false, and run `pulumi up` before"),
     ("DependencyViolation", "remove what still uses it first"),
     ("QuotaExceeded", "remove some, or ask for a larger quota in the Quota Center"),
     ("InvalidRegionId", "check alicloud:region"),

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from offline.alicloud.api import Answer
 from offline.alicloud.field import Property, matching, one_of
-from offline.alicloud.lifecycle import Work
 from offline.alicloud.lookup import Arguments, Found, Lookup, listed
+from offline.alicloud.work import Work
 from offline.docker.resource import Context, ResourceError
 
 _PLAIN: Final = Property()

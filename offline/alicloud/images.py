@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from offline.alicloud.api import Answer
 from offline.alicloud.field import Property, one_of, tags_read, tags_sent
-from offline.alicloud.lifecycle import Work
 from offline.alicloud.lookup import Arguments, Found, Lookup, listed
+from offline.alicloud.work import Work
 from offline.docker.resource import ResourceError
 
 _PLAIN: Final = Property()
@@ -80,7 +80,8 @@ def _images(work: Work, given: Arguments) -> Found:
     return [str(one["id"]) for one in images], {"images": images}
 
 
-def _is_pattern(value: str) -> str | None:
+def is_pattern(value: str) -> str | None:
+    """What is wrong with a regular expression."""
     try:
         re.compile(value)
     except re.error as error:
@@ -103,7 +104,7 @@ get_images: Final = Lookup(
         "isSupportCloudInit": Property(create="IsSupportCloudinit"),
         "isSupportIoOptimized": Property(create="IsSupportIoOptimized"),
         "mostRecent": _PLAIN,
-        "nameRegex": Property(valid=_is_pattern),
+        "nameRegex": Property(valid=is_pattern),
         "osType": Property(create="OSType", valid=one_of("windows", "linux")),
         "outputFile": _PLAIN,
         "owners": Property(

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 
 from offline.alicloud.api import Answer, Refused, Unreached
 from offline.alicloud.field import Property, length, tags_sent
-from offline.alicloud.lifecycle import TAGS, Change, CloudResource, Creation, Deletion, Work
+from offline.alicloud.lifecycle import TAGS, CloudResource
+from offline.alicloud.work import Change, Creation, Deletion, Work
 from offline.docker.resource import Context, Difference, Field, Inputs, ResourceError, State
 
 
@@ -48,13 +49,13 @@ class EcsKeyPair(CloudResource):
     )
     deletion = Deletion(action="DeleteKeyPairs", again=("InvalidParameter.KeypairAlreadyAttachedInstance",))
 
-    def diff(self, ctx: Context, id: str, state: State, news: Inputs) -> Difference | None:  # noqa: ARG002
+    def diff(self, ctx: Context, id: str, state: State, news: Inputs) -> Difference | None:
         # No action changes the key of a pair; the official provider reports an update and does nothing.
         # One that was imported does not know its key, and must not be replaced for that.
         old, new = state.get("publicKey"), news.get("publicKey")
         if old and new and not self.fields["publicKey"].same(old, new):  # type: ignore[misc]
             return Difference(replace=["publicKey"], delete_before_replace="keyNamePrefix" not in news)
-        return None
+        return super().diff(ctx, id, state, news)
 
     def make(self, work: Work, inputs: Inputs) -> str:
         prefix = inputs.get("keyNamePrefix", "terraform-")

@@ -6,16 +6,20 @@ do what (`creation`, `changes`, `deletion`); it adds code for what is special ab
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Final
 
-from offline.alicloud.api import Answer, Api, Patience, Refused, Unreached, client_token
+from offline.alicloud.api import Answer, Refused, Unreached, client_token
 from offline.alicloud.field import Property, failures, pick, sent, tags_read, tags_sent
+from offline.alicloud.work import Change, Creation, Deletion, Work
 from offline.docker import difference
 from offline.docker.resource import (
+    UNKNOWN,
     CheckFailure,
     Context,
+    Difference,
+    Field,
     Inputs,
     PartialCreate,
     Resource,
@@ -27,92 +31,6 @@ from offline.docker.values import Secret
 _LOOK: Final = 60.0  # seconds that reading has: what the official provider gives to it
 _EMPTY: Final = {str: "", bool: False, list: [], dict: {}, int: 0}
 TAGS: Final = Property()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Creation:
-    """The action that makes the object.
-
-    id: where its answer has the id, or a pattern of the inputs that it is made of.
-    token: it takes a client token; without one it is not repeated where it may have happened already.
-    again: codes of errors that pass.
-    seconds: how long creation may take, waiting included.
-    """
-
-    action: str
-    id: str
-    token: bool = True
-    tags: bool = True
-    again: tuple[str, ...] = ()
-    fixed: Mapping[str, Any] = field(default_factory=dict)
-    seconds: float = 300.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """An action that changes an object that exists.
-
-    properties: what it changes, and the parameters for that; only what differs is sent.
-    id: the parameter that names the object, where that is not the resource's usual one.
-    fixed: parameters that always stand beside.
-    late: it also follows a creation, whose action does not take these properties.
-    """
-
-    action: str
-    properties: Mapping[str, str]
-    id: str = ""
-    fixed: Mapping[str, Any] = field(default_factory=dict)
-    late: bool = False
-    token: bool = False
-    again: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Deletion:
-    """The action that removes the object.
-
-    again: codes that pass once others have let go of it.
-    """
-
-    action: str
-    again: tuple[str, ...] = ()
-    fixed: Mapping[str, Any] = field(default_factory=dict)
-    token: bool = False
-    seconds: float = 300.0
-
-
-@dataclass(frozen=True)
-class Work:
-    """One operation on a resource: the API, how long it may take, and who listens."""
-
-    api: Api
-    product: str
-    patience: Patience
-    ctx: Context
-
-    @classmethod
-    def of(cls, ctx: Context, product: str, seconds: float) -> Work:
-        return cls(ctx.engine, product, Patience.of(ctx.cancelled, ctx.timeout or seconds), ctx)
-
-    def __call__(self, action: str, parameters: Mapping[str, Any], **options: Any) -> Answer:
-        """Call an action. Raises Refused and Unreached."""
-        return self.api.call(
-            options.pop("product", self.product),
-            action,
-            parameters,
-            self.patience,
-            say=self.ctx.log,
-            **options,
-        )
-
-    def found(self, action: str, parameters: Mapping[str, Any], **options: Any) -> Answer | None:
-        """The same, for what may not be there: None then."""
-        try:
-            return self(action, parameters, **options)
-        except Refused as refused:
-            if refused.missing:
-                return None
-            raise
 
 
 class CloudResource(Resource):
@@ -128,10 +46,13 @@ class CloudResource(Resource):
     tag_kind: ClassVar[str] = ""  # what TagResources calls such a thing; empty: it has no tags
     status: ClassVar[str] = "Status"  # where an answer has the state
     ready: ClassVar[tuple[str, ...]] = ()  # states in which it can be used; none: it can be at once
+    fresh: ClassVar[tuple[str, ...]] = ()  # those of them that a new one comes to; none: any
     broken: ClassVar[tuple[str, ...]] = ()  # states that it does not leave by itself
     vanishes: ClassVar[bool] = True  # deletion is over only when it cannot be described any more
     attachment: ClassVar[bool] = False  # it ties two other things together, and has no id of its own
     update_seconds: ClassVar[float] = 300.0
+    late: ClassVar[frozenset[str]] = frozenset()  # properties that `after` sees to once it is made
+    rigid: ClassVar[Mapping[str, str]] = {}  # properties that nothing changes in place; what to do instead
 
     # --- what a resource adds where it is special
 
@@ -159,6 +80,12 @@ class CloudResource(Resource):
         """A property's value as the action that changes it takes it."""
         return value
 
+    def table(self, ctx: Context, state: State, inputs: Inputs) -> Mapping[str, Field]:  # noqa: ARG002
+        """The fields as a state and inputs are to be compared by: values may stand for one thing beside one
+        another, and for another beside others.
+        """
+        return self.fields
+
     def after(self, work: Work, id: str, old: State, inputs: Inputs, changed: set[str]) -> None:
         """Change what no table can say. After a creation `old` is what the API made by itself."""
 
@@ -171,11 +98,25 @@ class CloudResource(Resource):
         """What is wrong with the inputs as a whole."""
         return []
 
+    def diff(self, ctx: Context, id: str, state: State, news: Inputs) -> Difference | None:  # noqa: ARG002
+        table = self.table(ctx, state, news)
+        if table is self.fields:
+            return None
+        found = difference.compare(table, state, news)
+        return Difference(
+            update=[one.path for one in found if not one.replace],
+            replace=[one.path for one in found if one.replace],
+        )
+
+    def preview_update(self, ctx: Context, id: str, state: State, inputs: Inputs) -> State:
+        self._refuse_rigid(ctx, id, state, inputs)
+        return self.preview(ctx, inputs)
+
     def create(self, ctx: Context, inputs: Inputs) -> tuple[str, State]:
         work = Work.of(ctx, self.product, self.creation.seconds)
         id = self.make(work, inputs)
         try:
-            made = self.settled(work, id)
+            made = self.settled(work, id, self.fresh or self.ready)
             late = self._late(inputs)
             fresh = self._known(work, id, made, {})
             self._change(work, id, fresh, inputs, late, new=True)
@@ -210,8 +151,9 @@ class CloudResource(Resource):
 
     def update(self, ctx: Context, id: str, state: State, inputs: Inputs) -> State:
         work = Work.of(ctx, self.product, self.update_seconds)
+        self._refuse_rigid(ctx, id, state, inputs)
         self.settled(work, id)  # its creation may have been cut short
-        changed = {difference.top(one.path) for one in difference.compare(self.fields, state, inputs)}
+        changed = self._changed(ctx, state, inputs)
         self._change(work, id, state, inputs, changed)
         return self._state(work, id, inputs)
 
@@ -239,30 +181,42 @@ class CloudResource(Resource):
 
     # --- steps
 
-    def settled(self, work: Work, id: str) -> Answer:
-        """The object, once it is in a state in which it can be used."""
+    def _changed(self, ctx: Context, state: State, inputs: Inputs) -> set[str]:
+        found = difference.compare(self.table(ctx, state, inputs), state, inputs)
+        return {difference.top(one.path) for one in found}
+
+    def _refuse_rigid(self, ctx: Context, id: str, state: State, inputs: Inputs) -> None:
+        for name in sorted(self._changed(ctx, state, inputs) & self.rigid.keys()):
+            if inputs.get(name) is not UNKNOWN:  # in a preview: it may turn out to be the same
+                raise ResourceError(
+                    f"{name} of {self.noun} {id} cannot change in place", fix=self.rigid[name]
+                )
+
+    def settled(self, work: Work, id: str, wanted: tuple[str, ...] = ()) -> Answer:
+        """The object, once it is in a state in which it can be used. wanted: the states; else `ready`."""
+        wanted = wanted or self.ready
 
         def look() -> Answer | None:
             found = self.describe(work, id)
             if found is None:  # a new one is not known everywhere at once
                 return None
-            at = str(pick(found, self.status)) if self.ready else ""
+            at = str(pick(found, self.status)) if wanted else ""
             if at in self.broken:
                 raise ResourceError(
                     f"{self.noun} {id} is {at}", fix="see in the console why, and remove it there or here"
                 )
-            if self.ready and at not in self.ready:
+            if wanted and at not in wanted:
                 work.ctx.log(f"{self.noun} {id} is {at}")
                 return None
             return found
 
-        return work.patience.until(look, f"{self.noun} {id} to be {' or '.join(self.ready) or 'there'}")
+        return work.patience.until(look, f"{self.noun} {id} to be {' or '.join(wanted) or 'there'}")
 
     def _late(self, inputs: Inputs) -> set[str]:
         names = {name for change in self.changes if change.late for name in change.properties}
         if self.tag_kind and not self.creation.tags:
             names.add("tags")
-        return names & inputs.keys()
+        return (names | self.late) & inputs.keys()
 
     def _change(
         self, work: Work, id: str, old: State, inputs: Inputs, changed: set[str], *, new: bool = False
@@ -294,11 +248,7 @@ class CloudResource(Resource):
 
     def retag(self, work: Work, id: str, old: Mapping[str, str], new: Mapping[str, str]) -> None:
         """Make the tags those that are wanted, leaving alone what Alibaba Cloud sets itself."""
-        place = {"ResourceType": self.tag_kind, "ResourceId": [self.named(id)]}
-        if gone := sorted(tags_read([{"Key": key} for key in old.keys() - new.keys()])):
-            work(_UNTAG[self.product], {**place, "TagKey": gone})
-        if set_ := {key: value for key, value in new.items() if old.get(key) != value}:
-            work("TagResources", {**place, "Tag": tags_sent(set_)})
+        tag(work, self.tag_kind, [self.named(id)], old, new)
 
     def _state(self, work: Work, id: str, inputs: Inputs) -> State:
         found = self.describe(work, id)
@@ -347,6 +297,15 @@ class CloudResource(Resource):
 
 
 _UNTAG: Final = {"ecs": "UntagResources", "vpc": "UnTagResources"}
+
+
+def tag(work: Work, kind: str, ids: Sequence[str], old: Mapping[str, str], new: Mapping[str, str]) -> None:
+    """Give things the tags that `new` has and `old` has not, and take the others away."""
+    place = {"ResourceType": kind, "ResourceId": list(ids)}
+    if gone := sorted(tags_read([{"Key": key} for key in old.keys() - new.keys()])):
+        work(_UNTAG[work.product], {**place, "TagKey": gone})
+    if set_ := {key: value for key, value in new.items() if old.get(key) != value}:
+        work("TagResources", {**place, "Tag": tags_sent(set_)})
 
 
 def _nothing_like(value: Any) -> Any:

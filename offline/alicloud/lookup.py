@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from offline.alicloud.field import Property, failures, pick
-from offline.alicloud.lifecycle import Work
+from offline.alicloud.work import Work
 from offline.docker.resource import Context, ResourceError
 
 Arguments = dict[str, Any]

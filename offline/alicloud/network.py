@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Final
 
 from offline.alicloud.api import Answer
 from offline.alicloud.field import Property, one_of, same_items
-from offline.alicloud.lifecycle import TAGS, Change, CloudResource, Creation, Deletion, Work
+from offline.alicloud.lifecycle import TAGS, CloudResource
+from offline.alicloud.work import Change, Creation, Deletion, Work
 from offline.docker.resource import CheckFailure, Field, Inputs, State
 
 _CLASSIC: Final = "ClassicLink has been switched off by Alibaba Cloud; leave it out"

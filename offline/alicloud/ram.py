@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Final
 
 from offline.alicloud.api import Answer, Refused, Unreached
 from offline.alicloud.field import Property, one_of, pick, tags_read, tags_sent
-from offline.alicloud.lifecycle import TAGS, Change, CloudResource, Creation, Deletion, Work
+from offline.alicloud.lifecycle import TAGS, CloudResource
+from offline.alicloud.work import Change, Creation, Deletion, Work
 from offline.docker.resource import UNKNOWN, CheckFailure, Context, Field, Inputs, ResourceError, State
 
 _OLD: Final = "deprecated since 1.49 of the official provider; write the whole document instead"

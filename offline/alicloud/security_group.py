@@ -7,9 +7,9 @@ from typing import Any, ClassVar
 
 from offline.alicloud.api import Answer
 from offline.alicloud.field import Property, one_of
-from offline.alicloud.lifecycle import TAGS, Change, CloudResource, Creation, Deletion, Work, without
-from offline.docker import difference
-from offline.docker.resource import UNKNOWN, CheckFailure, Context, Difference, Field, Inputs, State
+from offline.alicloud.lifecycle import TAGS, CloudResource, without
+from offline.alicloud.work import Change, Creation, Deletion, Work
+from offline.docker.resource import UNKNOWN, CheckFailure, Context, Field, Inputs, State
 
 
 class SecurityGroup(CloudResource):
@@ -70,16 +70,11 @@ class SecurityGroup(CloudResource):
     )
     deletion = Deletion(action="DeleteSecurityGroup", again=("DependencyViolation",), seconds=600)
 
-    def diff(self, ctx: Context, id: str, state: State, news: Inputs) -> Difference | None:  # noqa: ARG002
-        if news.get("securityGroupType", state.get("securityGroupType")) != "enterprise":
-            return None
+    def table(self, ctx: Context, state: State, inputs: Inputs) -> Mapping[str, Field]:  # noqa: ARG002
+        if inputs.get("securityGroupType", state.get("securityGroupType")) != "enterprise":
+            return self.fields
         # Machines of an enterprise group never reach each other, whatever is asked for.
-        fields = without(self.fields, "innerAccessPolicy")
-        found = difference.compare(fields, state, news)
-        return Difference(
-            update=[one.path for one in found if not one.replace],
-            replace=[one.path for one in found if one.replace],
-        )
+        return without(self.fields, "innerAccessPolicy")
 
     def wrong(self, inputs: Inputs) -> list[CheckFailure]:
         policy = inputs.get("innerAccessPolicy")

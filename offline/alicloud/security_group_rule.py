@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Final
 
 from offline.alicloud.api import Answer, Refused, client_token
 from offline.alicloud.field import Property, between, one_of, same_network, together
-from offline.alicloud.lifecycle import CloudResource, Creation, Deletion, Work
+from offline.alicloud.lifecycle import CloudResource
+from offline.alicloud.work import Creation, Deletion, Work
 from offline.docker.resource import (
     UNKNOWN,
     CheckFailure,

@@ -6,9 +6,16 @@ from typing import Final
 
 RESOURCES: Final = {
     "alicloud:ecs/autoSnapshotPolicy:AutoSnapshotPolicy": "auto_snapshot_policy:AutoSnapshotPolicy",
+    "alicloud:ecs/ecsAutoSnapshotPolicyAttachment:EcsAutoSnapshotPolicyAttachment": (
+        "disk:EcsAutoSnapshotPolicyAttachment"
+    ),
+    "alicloud:ecs/ecsDisk:EcsDisk": "disk:EcsDisk",
+    "alicloud:ecs/ecsDiskAttachment:EcsDiskAttachment": "disk:EcsDiskAttachment",
     "alicloud:ecs/ecsKeyPair:EcsKeyPair": "key_pair:EcsKeyPair",
+    "alicloud:ecs/ecsKeyPairAttachment:EcsKeyPairAttachment": "key_pair_attachment:EcsKeyPairAttachment",
     "alicloud:ecs/eipAddress:EipAddress": "eip:EipAddress",
     "alicloud:ecs/eipAssociation:EipAssociation": "eip:EipAssociation",
+    "alicloud:ecs/instance:Instance": "instance:Instance",
     "alicloud:ecs/securityGroup:SecurityGroup": "security_group:SecurityGroup",
     "alicloud:ecs/securityGroupRule:SecurityGroupRule": "security_group_rule:SecurityGroupRule",
     "alicloud:ram/policy:Policy": "ram:Policy",
@@ -23,6 +30,7 @@ RESOURCES: Final = {
 FUNCTIONS: Final = {
     "alicloud:ecs/getImages:getImages": "images:get_images",
     "alicloud:ecs/getInstanceTypes:getInstanceTypes": "functions:get_instance_types",
+    "alicloud:ecs/getInstances:getInstances": "instances:get_instances",
     "alicloud:index/getAccount:getAccount": "functions:get_account",
     "alicloud:index/getRegions:getRegions": "functions:get_regions",
     "alicloud:index/getZones:getZones": "functions:get_zones",

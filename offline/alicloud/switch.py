@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from offline.alicloud.api import Answer
 from offline.alicloud.field import Property, together
-from offline.alicloud.lifecycle import TAGS, Change, CloudResource, Creation, Deletion, Work
+from offline.alicloud.lifecycle import TAGS, CloudResource
+from offline.alicloud.work import Change, Creation, Deletion, Work
 from offline.docker.resource import CheckFailure, Field, Inputs, ResourceError, State
 
 _BUSY = (

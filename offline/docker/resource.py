@@ -152,3 +152,7 @@ class Resource(ABC):
     def preview(self, ctx: Context, inputs: Inputs) -> State:  # noqa: ARG002
         """Outputs of a create or update that has not happened: inputs, with computed properties UNKNOWN."""
         return dict(inputs)
+
+    def preview_update(self, ctx: Context, id: str, state: State, inputs: Inputs) -> State:  # noqa: ARG002
+        """The same of an update. Raises ResourceError for a change that is known to fail."""
+        return self.preview(ctx, inputs)

@@ -291,7 +291,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             old, inputs = check.without_marks(old), check.without_marks(news)
             ctx = self._context(request, cancelled)
             if request.preview:
-                state = answers.foreseen(served, served.preview(ctx, inputs), old, self._outputs(served))
+                foreseen = served.preview_update(ctx, request.id, old, inputs)
+                state = answers.foreseen(served, foreseen, old, self._outputs(served))
             elif type(served).update is Resource.update:
                 state = answers.unchanged(served, ctx, request.id, inputs)
             else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from alibabacloud_ecs20140526 import models as m
 
 from tests.cloud.conftest import Refused
@@ -73,6 +74,54 @@ def test_it_grows_and_never_shrinks(ecs: Ecs, place: dict[str, str], clock: Cloc
         ecs.resize_disk(m.ResizeDiskRequest(disk_id=disk, new_size=40))
     ecs.modify_disk_attribute(m.ModifyDiskAttributeRequest(**R, disk_id=disk, disk_name="more"))
     assert told(ecs, disk).disk_name == "more"
+
+
+def test_its_category_and_level_are_changed(
+    ecs: Ecs, place: dict[str, str], clock: Clock, refused: Refused
+) -> None:
+    def change(disk: str, **wanted: str) -> Any:
+        ecs.modify_disk_spec(m.ModifyDiskSpecRequest(disk_id=disk, **wanted))
+        one = told(ecs, disk)
+        return one.category, one.performance_level
+
+    disk = make(ecs, disk_category="cloud_efficiency", size=500)
+    with refused("IncorrectDiskStatus", 403):
+        change(disk, disk_category="cloud_essd")
+    clock.later(1)
+    assert change(disk, disk_category="cloud_essd") == ("cloud_essd", "PL1")
+    assert change(disk, performance_level="PL2") == ("cloud_essd", "PL2")
+    with refused("NoChangeInDiskCategoryAndPerformanceLevel", 403):
+        change(disk, performance_level="PL2")
+    with refused("InvalidDiskSize.NotSupported"):
+        change(disk, performance_level="PL3")
+    with refused("InvalidPerformanceLevel.Malformed"):
+        change(disk, performance_level="PL0")
+    with refused("InvalidDiskCategory.NotSupported", 403):
+        change(disk, disk_category="cloud_efficiency")
+    assert change(disk, disk_category="cloud_auto") == ("cloud_auto", "")
+
+    [machine] = run(ecs, place)
+    [system] = ecs.describe_disks(m.DescribeDisksRequest(**R, instance_id=machine)).body.disks.disk
+    with refused("IncorrectInstanceStatus", 403):  # it is not there yet
+        change(system.disk_id, disk_category="cloud_auto")
+    clock.later(2)
+    assert change(system.disk_id, disk_category="cloud_auto") == ("cloud_auto", "")
+
+
+def test_what_the_official_provider_sends_besides_is_taken(
+    ecs: Ecs, place: dict[str, str], clock: Clock, refused: Refused
+) -> None:
+    [machine] = run(ecs, place)
+    disk = make(ecs)
+    clock.later(2)
+    asked = {"disk_id": disk, "instance_id": machine, "delete_with_instance": True}
+    with pytest.raises(Exception, match="Bootable"):
+        ecs.attach_disk(m.AttachDiskRequest(**asked, bootable=True))
+    ecs.attach_disk(m.AttachDiskRequest(**asked, bootable=False))
+    clock.later(1)
+    ecs.detach_disk(m.DetachDiskRequest(**asked))
+    clock.later(1)
+    assert (told(ecs, disk).status, told(ecs, disk).delete_with_instance) == ("Available", False)
 
 
 def test_what_does_not_fit_is_refused(

@@ -252,3 +252,10 @@ def test_one_token_makes_one_instance(ecs: Ecs, place: dict[str, str]) -> None:
     first = run(ecs, place, client_token="t", image_id=IMAGE)
     assert run(ecs, place, client_token="t", image_id=IMAGE) == first
     assert len(seen(ecs)) == 1
+
+
+def test_one_without_a_role_is_told_as_such(ecs: Ecs, place: dict[str, str]) -> None:
+    [made] = run(ecs, place)
+    asked = m.DescribeInstanceRamRoleRequest(**R, instance_ids=f'["{made}"]')
+    [one] = ecs.describe_instance_ram_role(asked).body.instance_ram_role_sets.instance_ram_role_set
+    assert (one.instance_id, one.ram_role_name) == (made, ""), "or the official provider would not find it"

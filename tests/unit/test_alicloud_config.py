@@ -39,6 +39,20 @@ def test_what_is_wrong_is_named(given: dict[str, Any], path: str, reason: str) -
     assert reason in {one.property: one.reason for one in failures}[path]
 
 
+@pytest.mark.parametrize(
+    ("given", "replaces"),
+    [
+        ({}, False),
+        ({"features": "{}"}, False),
+        ({"features": '{"ecsInstance": {"replaceOnImageUpdate": true}}'}, True),
+        ({"features": {"ecsInstance": {"replaceOnImageUpdate": "false"}}}, False),
+    ],
+)
+def test_whether_another_image_is_another_instance(given: dict[str, Any], replaces: bool) -> None:
+    config, failures = read_config(KEYS | {"region": "cn-hangzhou"} | given)
+    assert failures == [] and settings(config).replaces_on_image is replaces
+
+
 def test_a_region_that_nobody_knows_is_taken_where_that_is_asked_for() -> None:
     config, failures = read_config({"region": "cn-moon", "skipRegionValidation": "true"})
     assert failures == [] and config["skipRegionValidation"] is True

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import shutil
 import subprocess
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,15 @@ def test_offline_brings_its_plugins_and_keeps_the_users_logins(machine: Machine)
     found = offline_toolchain(environ=machine.environ)
     plugins = Path(found.env["PULUMI_HOME"]) / "plugins"
     names = {file.name for file in plugins.glob("*/pulumi-*")}
-    assert names == {"pulumi-language-python", "pulumi-resource-docker", "pulumi-resource-pulumi-python"}
+    assert names == {
+        "pulumi-language-python",
+        "pulumi-resource-alicloud",
+        "pulumi-resource-docker",
+        "pulumi-resource-pulumi-python",
+    }
+    # The SDKs ask for these versions; another one would be looked for on Pulumi's site.
+    for sdk in ("docker", "alicloud"):
+        assert (plugins / f"resource-{sdk}-v{metadata.version(f'pulumi-{sdk}')}").is_dir()
     assert found.env["PULUMI_CREDENTIALS_PATH"] == str(machine.folder / ".pulumi")
     for file in plugins.glob("*/pulumi-*"):
         assert os.access(file, os.X_OK)

@@ -23,6 +23,15 @@ SIZES: Final[dict[str, tuple[int, int]]] = {
 LEVELS: Final = {"PL0": 1, "PL1": 20, "PL2": 461, "PL3": 1261}
 """Performance levels of ESSDs, and the least size in GiB of each."""
 MOST_ON_INSTANCE: Final = 16
+_BECOMES: Final[dict[str, frozenset[str]]] = {
+    "cloud": frozenset(),
+    "cloud_efficiency": frozenset({"cloud_ssd", "cloud_essd", "cloud_auto", "cloud_essd_entry"}),
+    "cloud_ssd": frozenset({"cloud_essd", "cloud_auto"}),
+    "cloud_essd_entry": frozenset({"cloud_essd", "cloud_auto"}),
+    "cloud_essd": frozenset({"cloud_auto"}),
+    "cloud_auto": frozenset({"cloud_essd"}),
+}
+"""Categories that a disk of one category can be changed to."""
 
 
 def find(cloud: Cloud, region: str, disk_id: str) -> Disk:
@@ -151,6 +160,32 @@ def resize(call: Call, disk: Disk, size: int) -> Disk:
     must_be(disk, "Available", "In_use")
     checked(disk.category, size, disk.performance)
     return call.cloud.store.put(disk.but(size=size))
+
+
+def respecify(call: Call, disk: Disk, category: str, level: str) -> Disk:
+    """Another category or performance level. level: empty for that which the category begins with."""
+    must_be(disk, "Available", "In_use")
+    if disk.instance:
+        holder = instances.find(call.cloud, disk.region, disk.instance)
+        instances.must_be(holder, "Running", "Stopped")
+    if category != disk.category and category not in _BECOMES[disk.category]:
+        raise ApiError(
+            403,
+            "InvalidDiskCategory.NotSupported",
+            f"The disk category {disk.category} cannot be changed to {category}.",
+        )
+    if level == "PL0" and disk.performance:
+        raise ApiError(
+            400, "InvalidPerformanceLevel.Malformed", "The performance level cannot be lowered to PL0."
+        )
+    level = checked(category, disk.size, level)
+    if (category, level) == (disk.category, disk.performance):
+        raise ApiError(
+            403,
+            "NoChangeInDiskCategoryAndPerformanceLevel",
+            "The specified disk category and performance level have not changed.",
+        )
+    return call.cloud.store.put(disk.but(category=category, performance=level))
 
 
 auto_snapshot_policies.knows_disks(

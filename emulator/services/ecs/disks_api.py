@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from emulator.api.call import Answer, Call, JsonList, Request, Tag
-from emulator.api.errors import ApiError
+from emulator.api.errors import ApiError, not_served
 from emulator.api.paging import Either, either
 from emulator.services.ecs import auto_snapshot_policies, catalogue, disks, instances
 from emulator.services.ecs.model_instances import Disk
@@ -142,6 +142,18 @@ def resize_disk(call: Call, given: ResizeDisk) -> Answer:
     return {}
 
 
+class ModifyDiskSpec(OnDisk):
+    disk_category: Category | None = None
+    performance_level: Level = ""
+
+
+@ECS.action
+def modify_disk_spec(call: Call, given: ModifyDiskSpec) -> Answer:
+    disk = disks.find(call.cloud, call.region, given.disk_id)
+    disks.respecify(call, disk, given.disk_category or disk.category, given.performance_level)
+    return {"TaskId": call.cloud.new_id("t-")}
+
+
 class DeleteDisk(OnDisk):
     pass
 
@@ -156,10 +168,13 @@ class AttachDisk(OnDisk):
     instance_id: str
     device: Annotated[str, Field(pattern=r"^(/dev/xvd[b-z])?$")] = ""
     delete_with_instance: bool = False
+    bootable: bool = False
 
 
 @ECS.action
 def attach_disk(call: Call, given: AttachDisk) -> Answer:
+    if given.bootable:  # only system disks boot, and they come with their instances
+        raise not_served("AttachDisk", "Bootable=true")
     disks.attach(
         call,
         disks.find(call.cloud, call.region, given.disk_id),
@@ -172,6 +187,8 @@ def attach_disk(call: Call, given: AttachDisk) -> Answer:
 
 class DetachDisk(OnDisk):
     instance_id: str
+    delete_with_instance: bool = False
+    """Of the disk as it was in the instance: a disk that is in none has it off."""
 
 
 @ECS.action

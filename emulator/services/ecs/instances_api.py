@@ -434,9 +434,7 @@ def describe_instance_ram_role(call: Call, given: DescribeInstanceRamRole) -> An
     found = [
         one
         for one in call.cloud.store.all(Instance, call.region)
-        if (not given.instance_ids or one.id in given.instance_ids)
-        and given.ram_role_name in ("", one.role)
-        and one.role
+        if (not given.instance_ids or one.id in given.instance_ids) and given.ram_role_name in ("", one.role)
     ]
     part, _ = numbered(given, found)
     sets = [{"InstanceId": one.id, "RamRoleName": one.role} for one in part]
