@@ -16,6 +16,7 @@ from emulator.plane.wiring import METADATA, Public, translation
 from emulator.services.ecs.verdict import EffectiveRule, Member, Network, Ports
 
 TABLE = "inet berth"
+PRIVATE = ("10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ def _body(
         yield f'  iifname "{interface(machine.instance)}" jump out_{interface(machine.instance)};'
     for machine in machines:
         yield f'  oifname "{interface(machine.instance)}" jump in_{interface(machine.instance)};'
+    # A private address that no machine has is nobody's on the Internet: what is beside this host is not asked.
+    yield f'  oifname "eth0" ip daddr {{ {", ".join(PRIVATE)} }} drop;'
     for one in public:
         yield f'  oifname "eth0" ip saddr {one.private} accept;'
     yield "}"

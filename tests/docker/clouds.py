@@ -183,6 +183,12 @@ class Cloud:
         return until(f"{address} answers `{command}`", ask, 60)
 
 
+    def booted(self, address: str) -> None:
+        """Waits for the end of the first boot, and looks at how it went."""
+        told = json.loads(self.answers(address, "cloud-init status --wait --format json || true"))
+        assert told["status"] == "done" and told["errors"] == [], told
+
+
 def until(what: str, ask: Callable[[], Any], seconds: float = 20) -> Any:
     """The first answer that is not None; fails naming what was waited for."""
     end = time.monotonic() + seconds

@@ -99,7 +99,7 @@ def test_metadata_want_a_token_where_it_is_required(cloud: Cloud, world: World) 
 
 
 def test_packets_pass_as_the_rules_say_and_follow_each_change(cloud: Cloud, world: World) -> None:
-    cloud.answers(world.address, "cloud-init status --wait")
+    cloud.booted(world.address)
     assert opens(world.address, 22) and not opens(world.address, 8080)
     cloud.allow(world.group, "8080/8080")
     began = time.monotonic()
@@ -115,7 +115,7 @@ def test_packets_pass_as_the_rules_say_and_follow_each_change(cloud: Cloud, worl
 
 
 def test_a_group_may_be_the_source_and_vpcs_are_apart(cloud: Cloud, world: World) -> None:
-    cloud.answers(world.db_address, "cloud-init status --wait")
+    cloud.booted(world.db_address)
     tries = f"curl -s -o /dev/null -m 2 http://{world.private[world.db]}:8080/first && echo yes || echo no"
     assert cloud.answers(world.address, tries) == "no\n"
     cloud.allow(world.inner, "8080/8080", source_group_id=world.group)
@@ -125,7 +125,7 @@ def test_a_group_may_be_the_source_and_vpcs_are_apart(cloud: Cloud, world: World
 
 
 def test_it_stops_starts_and_runs_its_user_data_once(cloud: Cloud, world: World) -> None:
-    cloud.answers(world.address, "cloud-init status --wait")
+    cloud.booted(world.address)
     cloud.ecs.stop_instance(m.StopInstanceRequest(instance_id=world.web))
     cloud.reaches(world.web, "Stopped")
     assert not opens(world.address, 22)
@@ -150,18 +150,20 @@ def test_a_disk_keeps_what_was_written_from_machine_to_machine(cloud: Cloud, wor
     cloud.answers(
         world.address, "mkfs.ext4 -q /dev/vdb && mount /dev/vdb /mnt && echo kept > /mnt/word && sync"
     )
+    cloud.answers(world.address, "umount /mnt")
     cloud.ecs.detach_disk(m.DetachDiskRequest(disk_id=disk, instance_id=world.web))
     until("it is out", lambda: is_("Available"))
     assert cloud.ssh(world.address, "test -e /dev/vdb").returncode == 1
     cloud.ecs.attach_disk(m.AttachDiskRequest(disk_id=disk, instance_id=world.db))
     until("it is in the other", lambda: is_("In_use"))
-    assert cloud.answers(world.db_address, "mount /dev/vdb /mnt && cat /mnt/word") == "kept\n"
+    assert cloud.answers(world.db_address, "mount /dev/vdb /mnt && cat /mnt/word && umount /mnt") == "kept\n"
     cloud.ecs.detach_disk(m.DetachDiskRequest(disk_id=disk, instance_id=world.db))
     until("it is out again", lambda: is_("Available"))
     cloud.ecs.delete_disk(m.DeleteDiskRequest(disk_id=disk))
 
 
 def test_a_cloud_that_was_killed_goes_on(cloud: Cloud, world: World) -> None:
+    cloud.answers(world.address, "setsid -f python3 -m http.server 8081 >/dev/null 2>&1")
     before = cloud.answers(world.address, "cut -d' ' -f22 /proc/1/stat")
     port = int(cloud.url.rpartition(":")[2])
     cloud.kill()
