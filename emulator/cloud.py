@@ -47,6 +47,8 @@ class Cloud:
     public: IPv4Network = PUBLIC
     pace: float = 1.0
     """How long the steps of states take, against what is usual here; 0: at once."""
+    machines: bool = False
+    """Whether machines run behind the instances; what they are told to run is not run otherwise."""
     settle: Callable[[], None] = lambda: None
     """Called before each call: brings states that move by the clock to where they are."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)

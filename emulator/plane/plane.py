@@ -15,6 +15,7 @@ from typing import Final
 
 from emulator.cloud import Cloud
 from emulator.plane import metadata, translate
+from emulator.plane.assistant import Assistant
 from emulator.plane.disks import Disks
 from emulator.plane.engine import GONE, Engine, ScriptError
 from emulator.plane.machines import Machines
@@ -42,6 +43,7 @@ class Plane:
         self._machines = Machines(engine, image)
         self._networks = Networks(engine, image, cloud.public)
         self._disks = Disks(engine, self._networks)
+        self._assistant = Assistant(cloud, engine, self._machines)
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._busy: set[str] = set()
@@ -57,6 +59,7 @@ class Plane:
 
     def start(self) -> None:
         self.cloud.public = self._networks.prepare()
+        self.cloud.machines = True
         self._files = self._disks.present()
         self.cloud.store.watch(lambda _: self._wake.set())
         self._thread.start()
@@ -118,6 +121,8 @@ class Plane:
         for gone in self._files - known:
             self._do(gone, self._delete_disk)
         self._files = known
+        for run in self._assistant.due():
+            self._do(run, self._assistant.move)
 
     def _do(self, name: str, step: Callable[[str], None]) -> None:
         """Run a step for one thing, in the pool; never two for the same thing."""
