@@ -9,7 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 import crcmod
 
@@ -21,7 +21,8 @@ BLOCK: Final = 1 << 18
 LARGEST: Final = 5 << 30
 """Bytes of an object in one request, and of a part."""
 
-_crc64 = crcmod.mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0, xorOut=0xFFFFFFFFFFFFFFFF, rev=True)
+_crcmod: Any = crcmod  # two packages bring it; which one was installed last decides what is known of it
+_crc64 = _crcmod.mkCrcFun(0x142F0E1EBA9EA3693, initCrc=0, xorOut=0xFFFFFFFFFFFFFFFF, rev=True)
 """CRC-64/XZ, the ECMA-182 polynomial: what x-oss-hash-crc64ecma holds."""
 
 
