@@ -93,7 +93,7 @@ class Repository:
         found = list((self.folder / "snapshots").glob(f"{snapshot}*"))
         if len(found) != 1:
             raise Trouble(
-                f"{self.place}: snapshot {snapshot}, which is not whole, cannot be taken back: it is not there",
+                f"{self.place}: snapshot {snapshot}, which is not whole, is not there to be taken back",
                 fix="./berth backup",
             )
         found[0].unlink()
