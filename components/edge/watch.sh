@@ -12,7 +12,7 @@ set -u
 etc=/etc/edge certs=/etc/edge/certificates run=/tmp/edge hand=/run/handover state=/run/edge-state
 tick=0.25 ticks=0 generation=0 nginx='' old='' sum='' seen='' refused='' reported='' issued=''
 known=addresses.a other=addresses.b looked=0 looked_at=0 believed=0 deaf='' up=0 reported_at=0 behind=''
-words='' refused_at=0 unissued='' unissued_at=0 unsure=''
+words='' refused_at=0 refused_wait=30 unissued='' unissued_at=0 unissued_wait=30 unsure=''
 export RES_OPTIONS='timeout:1 attempts:1'
 umask 022
 mkdir -p "$run"
@@ -32,13 +32,15 @@ sum_of() { cat "$etc"/config/* /run/secrets/* 2>/dev/null | sha256sum; }
 look_at() { sha256sum "$etc"/config/* /run/secrets/* 2>/dev/null; }
 issued_sum() { cat "$certs"/*.pem 2>/dev/null | sha256sum; }
 
-issue() { # FOLDER: a copy of the certificates there is what the next generations have; or $said why not
-    rm -rf "$run/issued.old"
-    mv "$run/issued" "$run/issued.old" 2>/dev/null
-    said=$(mkdir -m 700 "$run/issued" 2>&1) || return 1
+issue() { # FOLDER: a copy of the certificates there, in issued.new; or $said why not
+    said=$({ rm -rf "$run/issued.new" && mkdir -m 700 "$run/issued.new"; } 2>&1) || return 1
     for file in "$1"/*.pem; do
-        [ ! -f "$file" ] || said=$(cp "$file" "$run/issued/" 2>&1) || return 1
+        [ ! -f "$file" ] || said=$(cp "$file" "$run/issued.new/" 2>&1) || return 1
     done
+}
+
+keep() { # that copy is what the next generations have
+    said=$({ rm -rf "$run/issued" && mv "$run/issued.new" "$run/issued"; } 2>&1)
 }
 
 believe() { # take the answer that has come
@@ -124,13 +126,12 @@ plan() { # what the replicas of $upstream come to: $text, $serving, $names and $
 '
 }
 
-generate() { # FOLDER CERTIFICATES: a generation from what lies there and the planned upstreams; or $said why not
-    rm -rf "$run/next"
-    said=$(mkdir -p "$run/next/upstreams" "$run/next/tls" 2>&1 && chmod 700 "$run/next/tls" 2>&1) || return 1
+generate() { # FOLDER CERTIFICATES ISSUED: a generation from these and the planned upstreams; or $said why not
+    said=$({ rm -rf "$run/next" && mkdir -p "$run/next/upstreams" && mkdir -m 700 "$run/next/tls"; } 2>&1) || return 1
     conf=$1/config/nginx.conf
-    [ -f "$conf" ] || conf=$1/nginx.conf
+    [ -d "$1/config" ] || conf=$1/nginx.conf
     said=$(cp "$conf" "$run/next/nginx.conf" 2>&1) || return 1
-    for file in "$2"/* "$run"/issued/*.pem; do
+    for file in "$2"/* "$3"/*.pem; do
         [ ! -f "$file" ] || said=$(cp -f "$file" "$run/next/tls/" 2>&1) || return 1
     done
     [ -z "$lacks" ] || said=$(sed -i "/^ *$lacks /d" "$run/next/nginx.conf" 2>&1) || return 1
@@ -153,9 +154,9 @@ workers() { # the processes whose parent is nginx's master
 leaves() { grep -q 'shutting down' "/proc/$1/cmdline" 2>/dev/null || [ ! -e "/proc/$1/stat" ]; }
 
 lead_to() { # NUMBER: the generation that nginx reads from now on
-    ln -sfn "generation-$1" "$run/link" && mv -T "$run/link" "$run/current" 2>/dev/null ||
+    ln -sfn "generation-$1" "$run/link" && mv -T "$run/link" "$run/current" ||
         ln -sfn "generation-$1" "$run/current"
-}
+} 2>/dev/null
 
 taken() { # whether nginx has new processes, and none of $before takes requests any more
     for pid in $before; do leaves "$pid" || return 1; done
@@ -163,30 +164,38 @@ taken() { # whether nginx has new processes, and none of $before takes requests 
     return 1
 }
 
+hundredths() { # the host's clock in 1/100 s, in $clock
+    read -r clock _ </proc/uptime
+    clock=$((${clock%.*} * 100 + 1${clock#*.} - 100))
+}
+
 adopt() { # make the next generation the current one, and wait until no process takes requests for the old one
-    said="$run cannot be written to"
-    rm -rf "$run/generation-$((generation + 1))"
-    mv "$run/next" "$run/generation-$((generation + 1))" && lead_to $((generation + 1)) || return 1
+    following=generation-$((generation + 1))
+    if ! { rm -rf "${run:?}/$following" && mv "$run/next" "$run/$following" && lead_to $((generation + 1)); } 2>/dev/null; then
+        said="$run cannot be written to"
+        return 1
+    fi
     generation=$((generation + 1))
     if [ -n "$nginx" ]; then
         before=$(workers)
-        kill -HUP "$nginx"
-        read -r began _ </proc/uptime
+        kill -HUP "$nginx" 2>/dev/null
+        hundredths
+        began=$clock
         until taken; do
             sleep 0.05
-            read -r moment _ </proc/uptime
-            [ $((${moment%.*} - ${began%.*})) -gt 5 ] || continue
+            hundredths
+            [ $((clock - began)) -ge 500 ] || ! kill -0 "$nginx" 2>/dev/null || continue
             # It may yet take it, in part or late: the one before is put to it again until it has taken that.
             said='nginx did not take it within 5 s; its words are above'
             generation=$((generation - 1)) unsure=yes
-            lead_to "$generation"
-            rm -rf "$run/generation-$((generation + 1))"
+            lead_to "$generation" && rm -rf "${run:?}/$following" 2>/dev/null
             return 1
         done
         old="$old $before"
     fi
     unsure=''
-    rm -rf "$run/generation-$((generation - 2))"
+    rm -rf "$run/generation-$((generation - 2))" 2>/dev/null
+    return 0
 }
 
 hex() { # ADDRESS PORT as /proc/net/tcp writes them
@@ -262,8 +271,8 @@ follow() { # compare what is with what should be; adopt what nginx accepts
         [ "$text" = "$was" ] || changed=yes
         eval "next_$number=\$text stays_$number=\$stays serving_next_$number=\$serving names_next_$number=\$names port_$number=\$port"
     done
-    [ -n "$changed" ] || behind=''
     [ -z "$unsure" ] || changed=yes
+    [ -n "$changed" ] || behind=''
     now_sum=$sum failed=''
     if [ $((ticks % 4)) -eq 0 ]; then
         look=$(look_at)
@@ -271,13 +280,19 @@ follow() { # compare what is with what should be; adopt what nginx accepts
         { [ "$look" = "$seen" ] && [ -z "$refused" ]; } || now_sum=$(sum_of)
         seen=$look
     fi
-    # What was refused is tried again now and then: perhaps it was the disk, not the file.
-    if [ "$now_sum" != "$sum" ] && { [ "$now_sum" != "$refused" ] || [ $((up - refused_at)) -ge 30 ]; }; then
-        if generate "$etc" /run/secrets && adopt; then
+    # What was refused is tried again now and then: perhaps it was the disk, not the file. Ever more seldom where a
+    # try is a reload that nginx does not take: each costs it its processes.
+    if [ "$now_sum" != "$sum" ] && { [ "$now_sum" != "$refused" ] || [ $((up - refused_at)) -ge "$refused_wait" ]; }; then
+        if generate "$etc" /run/secrets "$run/issued" && adopt; then
             sum=$now_sum refused='' changed='' behind=''
             say "serves configuration ${sum%% *}"
         else
-            [ "$now_sum" = "$refused" ] || say "refused a configuration: $said"
+            if [ "$now_sum" != "$refused" ]; then
+                say "refused a configuration: $said"
+                refused_wait=30
+            elif [ -n "$unsure" ] && [ "$refused_wait" -lt 1800 ]; then
+                refused_wait=$((refused_wait * 2))
+            fi
             refused=$now_sum refused_at=$up failed=yes
         fi
         words=$said reported=''
@@ -289,22 +304,25 @@ follow() { # compare what is with what should be; adopt what nginx accepts
         now_issued=$(issued_sum)
         [ "$now_issued" != "$issued" ] || unissued=''
     fi
-    if [ "$now_issued" != "$issued" ] && { [ "$now_issued" != "$unissued" ] || [ $((up - unissued_at)) -ge 30 ]; }; then
-        if issue "$certs" && generate "$run/current" "$run/current/tls" && adopt; then
+    if [ "$now_issued" != "$issued" ] && { [ "$now_issued" != "$unissued" ] || [ $((up - unissued_at)) -ge "$unissued_wait" ]; }; then
+        if issue "$certs" && generate "$run/current" "$run/current/tls" "$run/issued.new" && adopt && keep; then
             issued=$now_issued unissued='' changed='' behind='' reported=''
-            refused_at=0 # a configuration may have waited for them
+            refused_at=$((up - refused_wait)) # a configuration may have waited for them
             say "serves the certificates ${issued%% *}"
         else
-            [ "$now_issued" = "$unissued" ] || say "refused certificates, and goes on with those before: $said"
+            if [ "$now_issued" != "$unissued" ]; then
+                say "refused certificates, and goes on with those before: $said"
+                unissued_wait=30
+            elif [ -n "$unsure" ] && [ "$unissued_wait" -lt 1800 ]; then
+                unissued_wait=$((unissued_wait * 2))
+            fi
             unissued=$now_issued unissued_at=$up failed=yes
-            rm -rf "$run/issued"
-            mv "$run/issued.old" "$run/issued"
         fi
     fi
     # One try that fails is enough for a turn: replicas wait for our reports.
     [ -z "$failed" ] || behind=$changed
     if [ -n "$changed" ] && [ -n "$sum" ] && [ -z "$failed" ] && { [ -z "$behind" ] || [ $((ticks % 4)) -eq 0 ]; }; then
-        if generate "$run/current" "$run/current/tls" && adopt; then
+        if generate "$run/current" "$run/current/tls" "$run/issued" && adopt; then
             behind=''
         else
             # nginx goes on with the replicas of before, and so do our reports.
@@ -339,13 +357,19 @@ while [ "$believed" != "$looked" ]; do
     sleep 0.05
     believe
 done
-issued=$(issued_sum)
-issue "$certs"
+first() { # FOLDER: start with the certificates there; without where they cannot be read, and try again later
+    issued=$(issued_sum)
+    issue "$1" && keep && return
+    say "cannot read the certificates of $1: $said"
+    issued=''
+}
+first "$certs"
 follow
 if [ -z "$sum" ] && [ -d "$certs/previous" ]; then
     say "tries the certificates of before"
-    refused='' seen='' unissued=$issued unissued_at=$up issued=''
-    issue "$certs/previous"
+    unissued=$(issued_sum) unissued_at=$up refused='' seen=''
+    first "$certs/previous"
+    issued=''
     follow
 fi
 if [ -z "$sum" ]; then

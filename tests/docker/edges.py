@@ -120,6 +120,12 @@ class Edge:
         ):
             return secure.getpeercert(binary_form=True) or b""
 
+    def master(self, signal: str) -> None:
+        """Sends a signal to nginx's first process."""
+        master = 'grep -q "nginx: [m]aster" $it/cmdline'
+        find = f"for it in /proc/[0-9]*; do {master} && kill -$0 ${{it#/proc/}} && exit; done"
+        assert self.container.exec_run(["sh", "-c", find, signal]).exit_code == 0
+
     def status(self) -> str:
         return self.container.exec_run(["cat", "/run/edge-state/status"]).output.decode()
 

@@ -240,6 +240,7 @@ def test_what_a_restore_cannot_keep_is_named_and_nothing_is_left_of_it(editor: C
     assert does(box, "chmod", "000", "/data/files/a.wav")[0] == 0
     code, said = does(box, "care-backup", "restore", "latest")
     assert code == 1 and "a.wav" in said and "must belong to the user" in said, said
+    assert "nothing was changed" in said, said
     assert snapshots(box) == good
     assert does(box, "ls", "-A", "/backup/staging", "/data/files/.berth-restore")[0] != 0
     assert does(box, "chmod", "640", "/data/files/a.wav")[0] == 0

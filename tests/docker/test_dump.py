@@ -9,7 +9,8 @@ import docker
 import pytest
 
 from components.care.dump import UNTIL_NEXT
-from tests.docker.images import busybox_image  # noqa: F401
+from tests.docker.images import BUSYBOX, busybox_image  # noqa: F401
+from tests.docker.once import said
 from tests.unit.test_dump import expected
 
 pytestmark = [pytest.mark.docker, pytest.mark.usefixtures("busybox_image")]
@@ -20,14 +21,9 @@ def test_busybox_knows_how_long_it_is_until_then() -> None:
     lines = [f"until_next {h} {m} {at_h:02}:{at_m:02}:{at_s:02}" for h, m, at_h, at_m, at_s in cases]
     client = docker.from_env()
     try:
-        said = client.containers.run(
-            "berth-test/busybox:1",
-            ["sh", "-c", UNTIL_NEXT + "\n".join(lines)],
-            remove=True,
-            network_disabled=True,
-        )
+        told = said(client, BUSYBOX, ["sh", "-c", UNTIL_NEXT + "\n".join(lines)], network_disabled=True)
     finally:
         client.close()
-    assert [int(line) for line in said.split()] == [
+    assert [int(line) for line in told.split()] == [
         expected(h, m, datetime(2026, 1, 1, *at)) for h, m, *at in cases
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import secrets
 import ssl
 import tarfile
@@ -26,6 +27,13 @@ from tests.unit.test_edge import pem
 from tests.unit.test_edge_config import IDENTITY, UPSTREAMS, WHOLE
 
 pytestmark = pytest.mark.docker
+
+SERVES = r"beat \d+\nserved [0-9a-f]{64}\nrefused \n"
+"""All of its status where nothing is wrong."""
+
+
+ZONE = "limit_conn_zone $%s zone=z:1m;"
+"""Another key for the same zone passes nginx's check; the running one, which has the memory, refuses it."""
 
 
 def conf(text: str) -> str:
@@ -81,7 +89,7 @@ def test_a_change_is_taken_up_and_a_bad_one_is_refused_in_nginx_own_words(edge: 
     assert edge.text() == "one"
     edge.put("etc/edge/config", {"nginx.conf": conf("three")})
     until("the mended one", lambda: edge.text() == "three" or None)
-    until("its status", lambda: "no_such_directive" not in edge.status() or None)
+    until("its status", lambda: re.fullmatch(SERVES, edge.status()))
 
 
 def test_a_renewed_certificate_is_served_without_a_lost_request(edge: Edge) -> None:
@@ -115,10 +123,13 @@ def test_what_nginx_accepts_but_does_not_take_is_none_that_it_serves(edge: Edge)
     """Its check knows nothing of the memory that the running one has."""
 
     def zoned(key: str, said: str) -> dict[str, str]:
-        return {"nginx.conf": conf(said).replace("http {", f"http {{ limit_conn_zone ${key} zone=z:1m;", 1)}
+        return {"nginx.conf": conf(said).replace("http {", f"http {{ {ZONE % key}", 1)}
 
+    first = edge.status().splitlines()[1]
     edge.put("etc/edge/config", zoned("binary_remote_addr", "two"))
     until("one with a zone", lambda: edge.text() == "two" or None)
+    # Its workers answer a moment before the edge says so.
+    until("its status", lambda: edge.status().splitlines()[1] != first or None)
     served = edge.status().splitlines()[1]
     edge.put("etc/edge/config", zoned("server_name", "three"))
     until("the refusal", lambda: "did not take it" in edge.status() or None)
@@ -128,6 +139,43 @@ def test_what_nginx_accepts_but_does_not_take_is_none_that_it_serves(edge: Edge)
     until("certificates beside it", lambda: edge.certificate() == der(issued) or None)
     edge.put("etc/edge/config", zoned("binary_remote_addr", "four"))
     until("the next one", lambda: edge.text() == "four" or None)
+
+
+def test_an_nginx_that_takes_nothing_is_told_of_once(edge: Edge) -> None:
+    edge.master("STOP")
+    edge.put("etc/edge/config", {"nginx.conf": conf("two")})
+    until("the refusal", lambda: "did not take it" in edge.status() or None)
+    time.sleep(14)  # two more tries
+    logs = edge.container.logs().decode()
+    assert [it for it in logs.splitlines() if it.startswith("edge: refused")] == [
+        "edge: refused a configuration: nginx did not take it within 5 s; its words are above",
+        "edge: refused upstreams, and tries again: nginx did not take it within 5 s; its words are above",
+    ]
+    assert edge.text() == "one"
+    edge.master("CONT")
+    until("the configuration", lambda: edge.text() == "two" or None)
+    until("its status", lambda: re.fullmatch(SERVES, edge.status()))
+
+
+def test_what_nginx_never_takes_is_tried_ever_more_seldom(client: docker.DockerClient) -> None:
+    edge = Edge(client)
+    edge.put("etc/edge/bin", {"watch.sh": WATCH.replace("_wait=30", "_wait=6")})
+    edge.put(
+        "etc/edge/config", {"nginx.conf": conf("one").replace("http {", f"http {{ {ZONE % 'remote_addr'}", 1)}
+    )
+    edge.put("run/secrets", {"public.pem": fresh()})
+    try:
+        edge.start()
+        edge.put(
+            "etc/edge/config", {"nginx.conf": conf("two").replace("http {", f"http {{ {ZONE % 'host'}", 1)}
+        )
+        until("the refusal", lambda: "did not take it" in edge.status() or None)
+        time.sleep(55)
+        tried = edge.container.logs().count(b"uses the")
+        assert tried in (3, 4), tried  # at 0, 6, 18 and 42 s; each 6 s it would be nine or ten
+        assert edge.text() == "one"
+    finally:
+        edge.remove()
 
 
 def test_certificates_that_come_by_themselves_stand_before_given_ones(edge: Edge) -> None:

@@ -22,6 +22,7 @@ from offline.docker.values import Secret
 from tests.docker.engines import start_engine
 from tests.docker.images import ensure_busybox
 from tests.docker.leftovers import remove_labelled
+from tests.docker.once import said
 from tests.docker.plugin import UNKNOWN, CheckFailed, PluginClient, plain
 from tests.docker.registries import Registry, start_registry
 
@@ -72,7 +73,7 @@ def inputs(name: str, **build: object) -> dict:
 
 
 def run(client: docker.DockerClient, image: str, *command: str) -> str:
-    return client.containers.run(image, list(command), remove=True).decode().strip()
+    return said(client, image, list(command)).strip()
 
 
 def test_builds_once_and_again_when_the_context_changes(plugin, app, name, client) -> None:

@@ -12,6 +12,7 @@ import grpc
 import pytest
 
 from tests.docker.leftovers import remove_labelled
+from tests.docker.once import said
 from tests.docker.plugin import UNKNOWN, CheckFailed
 from tests.docker.registries import Registry, start_registry
 
@@ -208,7 +209,7 @@ def test_build_block(plugin, local, client, busybox_image, tmp_path) -> None:
         name,
         name.replace(":1", ":2"),
     }
-    assert client.containers.run(name, ["cat", "/a"], remove=True).strip() == b"value"
+    assert said(client, name, ["cat", "/a"]).strip() == "value"
     assert not plugin.diff(made, {"name": name, "build": build})
     changed = plugin.diff(made, {"name": name, "build": {**build, "buildArgs": {"A": "other"}}})
     assert changed.replaces == ["build"]

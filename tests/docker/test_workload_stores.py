@@ -9,6 +9,7 @@ from typing import Any
 import docker
 import pytest
 
+from tests.docker.once import said
 from tests.docker.workloads import image, until
 
 pytestmark = pytest.mark.docker
@@ -72,8 +73,8 @@ def test_an_image_has_the_ids_of_the_official_one(role: str, user: str) -> None:
     client = docker.from_env()
     tag = image(client, role)
     script = f"stat -c %u:%g {DATA[role]}; id -u; id -g"
-    said = client.containers.run(tag, entrypoint=["sh", "-c"], command=[script], remove=True).decode()
-    assert said.split() == [user, *user.split(":")]
+    told = said(client, tag, [script], entrypoint=["sh", "-c"])
+    assert told.split() == [user, *user.split(":")]
     config = client.images.get(tag).attrs["Config"]
     assert config["User"] == user and not config.get("Volumes")
     assert config["StopSignal"] == ("SIGINT" if role == "postgres" else "SIGTERM")

@@ -74,17 +74,11 @@ app = container(
     command=["sh", "/app/run"],
     opts=pulumi.ResourceOptions(delete_before_replace=False),
 )
-# Asks again where the service has two addresses for a while and one does not listen: each turn takes one of
-# both by chance, and a hundred times the wrong one is none.
-forward = (
-    "printf '#!/bin/sh\\\\nfor turn in $(seq 100); do nc -w 3 app 8080 && exit; done' > /tmp/forward; "
-    "chmod +x /tmp/forward; exec nc -ll -p 8080 -e /tmp/forward"
-)
 door = container(
     "door",
     "door",
     image="berth-test/busybox:1",
-    command=["sh", "-c", forward],
+    command=["sh", "-c", wanted["forward"]],
     ports=[docker.ContainerPortArgs(internal=8080, external=wanted["port"], ip=wanted["ip"])],
     opts=pulumi.ResourceOptions(depends_on=[app], delete_before_replace=True),
 )
@@ -98,7 +92,30 @@ pulumi.export("systems", {"gateway": {
     "url": f"http://127.0.0.1:{wanted['asked']}",
 }})
 """
-RUN = "mkdir -p /tmp/w && cp /app/answer /tmp/w/health && exec httpd -f -p 8080 -h /tmp/w\n"
+# Asks again, as a proxy does, where the service has two addresses for a while and one does not listen, and
+# where one ended before it answered: each turn takes one of both by chance, and a hundred times the wrong one
+# is none.
+FORWARD = r"""
+cat > /tmp/forward <<'END'
+#!/bin/sh
+end=$(printf '\r')
+while IFS= read -r line && printf '%s\n' "$line" && [ "$line" != "$end" ]; do :; done > /tmp/asked.$$
+for turn in $(seq 100); do
+    nc -w 3 app 8080 < /tmp/asked.$$ > /tmp/answer.$$ && [ -s /tmp/answer.$$ ] && break
+done
+cat /tmp/answer.$$
+rm /tmp/asked.$$ /tmp/answer.$$
+END
+chmod +x /tmp/forward
+exec nc -ll -p 8080 -e /tmp/forward
+"""
+# Ends as a service should: it takes nothing more, and what it has taken it answers.
+RUN = """
+mkdir -p /tmp/w && cp /app/answer /tmp/w/health
+httpd -f -p 8080 -h /tmp/w &
+trap 'kill $!; sleep 0.5; exit' TERM
+wait
+"""
 BROKEN = "echo 'no setting named COLOUR'; sleep 900\n"
 
 
@@ -122,6 +139,7 @@ class DeployBench(Workbench):
             "asked": self.port,
             "ip": "127.0.0.1",
             "patience": "3s",
+            "forward": FORWARD,
             "stores": {},
         }
         (self.root / "wanted.json").write_text(json.dumps(usual | wanted))

@@ -19,6 +19,7 @@ import soundfile
 import yaml
 from docker.models.containers import Container
 
+from tests.docker.once import said
 from tests.engine.deployment import Deployment
 from tests.engine.workbench import wait_for
 from tests.ports import free_port
@@ -174,15 +175,15 @@ def test_the_doors_network_leads_to_the_door_alone(trainer: Trainer) -> None:
         'for at in app:3000 admin:3005; do bash -c "exec 3<>/dev/tcp/${at%:*}/${at#*:}" 2>/dev/null'
         " && echo $at; done; bash -c 'exec 3<>/dev/tcp/nginx/443' && echo door"
     )
-    said = trainer.engine.containers.run(
+    told = said(
+        trainer.engine,
         trainer.container("app").image.id,
         ["bash", "-c", script],
         entrypoint="",
         network=network,
         labels={"berth.stack": trainer.deployment.stack},
-        remove=True,
     )
-    assert said.decode().split() == ["door"]
+    assert told.split() == ["door"]
 
 
 def test_plain_http_is_led_to_https(trainer: Trainer) -> None:

@@ -90,8 +90,13 @@ class Repository:
         `restic forget` would want the repository for itself, and a restore may be reading from it.
         """
         assert not self._target
-        [file] = (self.folder / "snapshots").glob(f"{snapshot}*")
-        file.unlink()
+        found = list((self.folder / "snapshots").glob(f"{snapshot}*"))
+        if len(found) != 1:
+            raise Trouble(
+                f"{self.place}: snapshot {snapshot}, which is not whole, is not there to be taken back",
+                fix="./berth backup",
+            )
+        found[0].unlink()
 
     def interrupt(self) -> None:
         """End what restic does here for another thread, and start it no more; that thread raises Trouble."""

@@ -8,7 +8,7 @@ import shutil
 import stat
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,18 +56,18 @@ def restore(settings: Settings, snapshot: str, *, off_site: bool = False) -> str
             copying.add_done_callback(lambda one: source.interrupt() if one.exception() else None)
             try:
                 if lacking([*fetched, (settings.home, _copy_at_most(settings, manifest))]):
-                    copying.result()
+                    _copied(copying)
                     sources.clear(settings)
                     if short := lacking(fetched):
                         raise _no_room(short)
                 for folder in folders:
                     _fetch(source, snapshot, folder, folder / sources.STAGED)
-                copy, _ = copying.result()
+                copy, _ = _copied(copying)
             except BaseException:
                 was_first = copying.done()
                 repository.interrupt()
                 if was_first:
-                    copying.result()
+                    _copied(copying)
                 raise
         sources.clear(settings)
         _verify(settings, manifest, staged)
@@ -168,6 +168,14 @@ def _gathered(settings: Settings, source: Repository, snapshot: str, to: Path) -
     snapshot = work.resolve(settings, source, snapshot)
     _fetch(source, snapshot, sources.staging(settings), to)
     return snapshot
+
+
+def _copied(copying: Future[tuple[str, dict[str, Any]]]) -> tuple[str, dict[str, Any]]:
+    """The snapshot of what is there."""
+    try:
+        return copying.result()
+    except Trouble as error:
+        raise Trouble(f"{error.cause}; nothing was changed", fix=error.fix) from None
 
 
 def _fetch(source: Repository, snapshot: str, folder: Path, to: Path) -> None:
