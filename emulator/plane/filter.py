@@ -69,7 +69,7 @@ def _body(
         yield f'  iifname "{interface(machine.instance)}" jump out_{interface(machine.instance)};'
     for machine in machines:
         yield f'  oifname "{interface(machine.instance)}" jump in_{interface(machine.instance)};'
-    # A private address that no machine has is nobody's on the Internet: what is beside this host is not asked.
+    # A private address that no machine has is nobody's: what is beside this host is not asked.
     yield f'  oifname "eth0" ip daddr {{ {", ".join(PRIVATE)} }} drop;'
     for one in public:
         yield f'  oifname "eth0" ip saddr {one.private} accept;'
