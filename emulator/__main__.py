@@ -1,8 +1,11 @@
-"""Serves an emulated cloud on loopback:
+"""Serves an emulated cloud on loopback, and removes what one left behind:
 
     python -m emulator serve --folder F [--port P] [--seed N] [--pace X] [--machines IMAGE --name NAME]
+    python -m emulator remove --folder F --name NAME
 
-When it listens, one line of JSON is on stdout: {"url": ..., "pid": ...}. SIGTERM and Ctrl-C end it.
+When it listens, one line of JSON is on stdout: {"url": ..., "pid": ..., "account": ...}. The same is in
+serving.json in its folder while it serves. SIGTERM and Ctrl-C end it; the machines stay as they are then,
+unless --destroy was given.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import fcntl
 import json
 import logging
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -23,10 +27,13 @@ import uvicorn
 from docker.errors import DockerException
 
 from emulator import clockwork
-from emulator.cloud import open_cloud
+from emulator.access import write_profile
+from emulator.cloud import PUBLIC, open_cloud
 from emulator.control import token_of
-from emulator.plane.engine import Engine
+from emulator.plane.disks import Disks
+from emulator.plane.engine import GONE, Engine, ScriptError
 from emulator.plane.names import Names
+from emulator.plane.networks import Networks
 from emulator.plane.plane import Plane
 from emulator.server import application
 from emulator.store import UnknownSchemaError
@@ -36,7 +43,11 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m emulator", description="An Alibaba Cloud that runs here."
     )
-    serve = parser.add_subparsers(required=True, metavar="VERB").add_parser("serve", help="serve a cloud")
+    verbs = parser.add_subparsers(required=True, metavar="VERB", dest="verb")
+    serve = verbs.add_parser("serve", help="serve a cloud")
+    remove = verbs.add_parser("remove", help="remove a cloud that no emulator serves: machines and state")
+    remove.add_argument("--folder", type=Path, required=True, help="where its state lies")
+    remove.add_argument("--name", required=True, help="of this cloud's containers on the Docker engine")
     serve.add_argument(
         "--folder", type=Path, required=True, help="where its state lies; made where it is not"
     )
@@ -50,6 +61,7 @@ def _arguments() -> argparse.Namespace:
         metavar="IMAGE",
         help="run instances as containers of this image (of emulator/guest); without: nothing runs",
     )
+    serve.add_argument("--region", default="cn-hangzhou", help="of the profile that is written for clients")
     serve.add_argument("--name", default="cloud", help="of this cloud's containers on the Docker engine")
     serve.add_argument("--destroy", action="store_true", help="remove them when it ends")
     return parser.parse_args()
@@ -67,7 +79,32 @@ def alone(folder: Path) -> None:
 
 def main() -> int:
     given = _arguments()
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
+    return _remove(given.folder, given.name) if given.verb == "remove" else _serve(given)
+
+
+def _remove(folder: Path, name: str) -> int:
+    """All of a cloud, in the order in which it can be done again: its state goes last."""
+    try:
+        alone(folder)
+    except OSError as failure:
+        print(f"{folder}: {failure}", file=sys.stderr)  # noqa: T201
+        return 1
+    try:
+        engine = Engine(Names(name))
+        removed = engine.there()
+        if engine.find(engine.names.plumber) is not None:
+            Disks(engine, Networks(engine, "", PUBLIC)).release()
+        engine.remove_everything()
+    except (*GONE, ScriptError) as failure:
+        print(f"the Docker engine: {failure}", file=sys.stderr)  # noqa: T201
+        return 1
+    shutil.rmtree(folder)
+    print(json.dumps({"removed": removed}))  # noqa: T201
+    return 0
+
+
+def _serve(given: argparse.Namespace) -> int:
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -77,6 +114,8 @@ def main() -> int:
         return 1
     try:
         alone(given.folder)
+        serving = given.folder / "serving.json"
+        serving.unlink(missing_ok=True)  # of one that died
         cloud = open_cloud(given.folder, seed=given.seed, pace=given.pace)
     except (OSError, UnknownSchemaError) as failure:
         print(f"{given.folder}: {failure}", file=sys.stderr)  # noqa: T201
@@ -93,6 +132,7 @@ def main() -> int:
     else:
         cloud.settle = partial(clockwork.move, cloud)
     app = application(cloud, token=token_of(given.folder))
+    write_profile(cloud, "berth-cloud", given.region)
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
     )
@@ -106,7 +146,9 @@ def main() -> int:
             await asyncio.sleep(0.01)
         if server.started:
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            print(json.dumps({"url": url, "pid": os.getpid()}), flush=True)  # noqa: T201
+            said = json.dumps({"url": url, "pid": os.getpid(), "account": cloud.account})
+            serving.write_text(said)
+            print(said, flush=True)  # noqa: T201
         await running
 
     try:
@@ -114,6 +156,7 @@ def main() -> int:
     except KeyboardInterrupt:  # uvicorn raises it anew once it has ended in good order
         pass
     finally:
+        serving.unlink(missing_ok=True)
         if plane is not None:
             plane.stop()
             if given.destroy:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from emulator.api import errors
@@ -61,3 +64,27 @@ def secret_of(cloud: Cloud, access_key: str, token: str) -> tuple[str, Caller]:
             account, "RAMUser", key.principal, f"acs:ram::{account}:user/{key.user}", key.user
         )
     return key.secret, Caller(account, "Account", account, f"acs:ram::{account}:root", "root")
+
+
+def write_profile(cloud: Cloud, name: str, region: str) -> Path:
+    """The account's own key as a profile of Alibaba's command line, for its owner's eyes only; the file.
+
+    So that no key need stand in a stack's file: every client of Alibaba Cloud takes a profile of such a file.
+    """
+    key = next(one for one in cloud.store.all(AccessKey) if not one.user)
+    profile = {
+        "name": name,
+        "mode": "AK",
+        "access_key_id": key.id,
+        "access_key_secret": key.secret,
+        "region_id": region,
+        "output_format": "json",
+        "language": "en",
+    }
+    path = cloud.folder / "credentials.json"
+    part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump({"current": name, "profiles": [profile]}, file, indent=2)
+    part.rename(path)
+    return path

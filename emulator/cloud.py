@@ -49,6 +49,8 @@ class Cloud:
     """How long the steps of states take, against what is usual here; 0: at once."""
     machines: bool = False
     """Whether machines run behind the instances; what they are told to run is not run otherwise."""
+    plane: Callable[[], dict[str, object]] = dict
+    """What the machines' side says of itself; nothing where nothing runs."""
     settle: Callable[[], None] = lambda: None
     """Called before each call: brings states that move by the clock to where they are."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)

@@ -58,6 +58,7 @@ def status(cloud: Cloud) -> dict[str, Any]:
         "things": {kind: len(cloud.store.all(cls)) for kind, cls in sorted(kinds().items())},
         "faults": _faults(cloud),
         "calls": len(cloud.calls),
+        "machines": cloud.plane(),
     }
 
 

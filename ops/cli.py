@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ops import deploy_verbs, upkeep, watching
+from ops import cloud_verbs, deploy_verbs, upkeep, watching
 from ops.errors import UserError
 from ops.options import DEV, Json, StackName, Yes
 from ops.progress import say
@@ -24,6 +24,7 @@ app = typer.Typer(
 config = typer.Typer(help="The settings of a stack file.", no_args_is_help=True)
 app.add_typer(config, name="config")
 app.add_typer(deploy_verbs.app, name="deploy")
+app.add_typer(cloud_verbs.app, name="cloud")
 app.add_typer(upkeep.app)
 app.add_typer(watching.app)
 

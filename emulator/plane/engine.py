@@ -67,6 +67,10 @@ class Engine:
         wanted = [f"{CLOUD}={self.names.cloud}", *(f"{name}={value}" for name, value in labels.items())]
         return self.client.containers.list(all=True, filters={"label": wanted}, sparse=True)
 
+    def there(self) -> list[str]:
+        """The names of this cloud's containers."""
+        return sorted(str(one.attrs["Names"][0]).lstrip("/") for one in self.mine())
+
     def remove_everything(self) -> None:
         """All containers, networks and volumes of this cloud. What others made is not looked at."""
         wanted = {"label": f"{CLOUD}={self.names.cloud}"}

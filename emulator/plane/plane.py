@@ -60,6 +60,7 @@ class Plane:
     def start(self) -> None:
         self.cloud.public = self._networks.prepare()
         self.cloud.machines = True
+        self.cloud.plane = self.told
         self._files = self._disks.present()
         self.cloud.store.watch(lambda _: self._wake.set())
         self._thread.start()
@@ -78,6 +79,17 @@ class Plane:
         except ScriptError as failure:
             log.warning("devices could not be given back: %s", failure)
         self._engine.remove_everything()
+
+    def told(self) -> dict[str, object]:
+        """How the machines are: what is on the engine for them, and why something does not go on."""
+        try:
+            there = self._engine.there()
+        except GONE as failure:
+            return {"trouble": f"the Docker engine does not answer: {failure}"[:300]}
+        store = self.cloud.store
+        waits = {one.id: one.trouble for one in store.all(Instance) if one.trouble}
+        waits |= {one.id: one.trouble for one in store.all(Disk) if one.trouble}
+        return {"trouble": self.trouble, "containers": there, "waits": waits}
 
     # --- looking
 

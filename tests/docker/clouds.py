@@ -23,11 +23,11 @@ from docker.errors import ImageNotFound
 
 from emulator.access import AccessKey
 from emulator.store import Store
-from stacks.content import content_key
+from ops.cloud_image import GUEST, ROLE
+from stacks.content import image_tag
 from tests.docker.workloads import base
 
 ROOT = Path(__file__).parents[2]
-GUEST = ROOT / "emulator" / "guest"
 REGION = "cn-hangzhou"
 ZONE = f"{REGION}-h"
 IMAGE = "debian_12_x64_20G_alibase_20250630.vhd"
@@ -39,7 +39,7 @@ def guest(client: docker.DockerClient) -> str:
     with (Path(tempfile.gettempdir()) / "berth-test-image-guest.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         args = {"BASE": base(client)}
-        tag = f"berth/cloud-machine:{content_key(GUEST, args)}"
+        tag = image_tag(ROLE, GUEST, args)
         try:
             client.images.get(tag)
         except ImageNotFound:
@@ -181,7 +181,6 @@ class Cloud:
             return done.stdout if done.returncode == 0 else None
 
         return until(f"{address} answers `{command}`", ask, 60)
-
 
     def booted(self, address: str) -> None:
         """Waits for the end of the first boot, and looks at how it went."""
