@@ -13,9 +13,10 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from ops import hold, places
 from ops.errors import UserError
@@ -28,8 +29,17 @@ PROFILE: Final = "berth-cloud"
 SERVICES: Final = ("ecs", "oss", "ram", "sts", "vpc")
 _START: Final = 60.0  # seconds until it listens; it took 2 on two slow cores
 _STOP: Final = 30.0
+_HUNG: Final = 3.0  # for one that does not answer: it would not end in good order
+_ANSWER: Final = 5.0
 _EMPTY: Final = 120.0  # seconds until the machines of a cloud that was reset are gone
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,19}")
+
+
+class Machines(NamedTuple):
+    """What machines boot, and the address of the Docker engine that runs them."""
+
+    image: str
+    host: str
 
 
 @dataclass(frozen=True)
@@ -117,21 +127,22 @@ class Cloud:
         )
         # A proxy of the environment is not for loopback.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=60) as answer:
+        with opener.open(request, timeout=_ANSWER) as answer:
             return json.load(answer)
 
     # --- changing
 
-    def start(self, *, port: int | None, image: str | None, host: str, seed: int | None) -> bool:
+    def start(self, *, port: int | None, seed: int | None, provide: Callable[[], Machines] | None) -> bool:
         """Starts it, or takes it up where one that died or was kept left off; False where it runs already.
 
-        image: what machines boot; None: nothing runs behind the API. Raises UserError.
+        provide: makes what machines boot, once all else is well; None: nothing runs behind the API. Raises
+        UserError.
         """
         with hold.hold(self._lock, doing=f"a change of cloud {self.name}", wait=True):
             if self.runs():
                 return False
             before = self.made()
-            if before and bool(before["image"]) != bool(image):
+            if before and bool(before["image"]) != bool(provide):
                 raise UserError(
                     f"cloud {self.name} was made {'with' if before['image'] else 'without'} machines",
                     fix=f"start it so again, or ./berth cloud stop --name {self.name} first",
@@ -141,6 +152,7 @@ class Cloud:
                     f"cloud {self.name} exists: its ids go on as they began",
                     fix=f"./berth cloud stop --name {self.name} first, or leave --seed out",
                 )
+            image, host = provide() if provide else Machines("", "")
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             wanted = port if port is not None else before.get("port", 0)
             chosen = {"image": image, "host": host, "port": wanted}
@@ -230,7 +242,8 @@ class Cloud:
             )
         pid = int(serving["pid"])
         with step(f"Stopping cloud {self.name} (pid {pid})"):
-            for sign, patience in ((signal.SIGTERM, _STOP), (signal.SIGKILL, 5.0)):
+            usual = _STOP if self.report()["state"] == "runs" else _HUNG
+            for sign, patience in ((signal.SIGTERM, usual), (signal.SIGKILL, 5.0)):
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, sign)
                 deadline = time.monotonic() + patience

@@ -7,6 +7,7 @@ from contextlib import closing
 from typing import Final
 
 from ops import base_image, engine, places
+from ops.cloud import Machines
 from ops.errors import UserError
 from ops.hold import hold
 from ops.places import ROOT
@@ -19,8 +20,8 @@ GUEST: Final = ROOT / "emulator" / "guest"
 ROLE: Final = "cloud-machine"
 
 
-def provide() -> tuple[str, str]:
-    """The engine's address and the image's tag, which is there afterwards: built where it is not.
+def provide() -> Machines:
+    """The image, which is there afterwards: built where it is not.
 
     Raises UserError: the engine is elsewhere, so that nothing of the cloud could be reached from here; none
     answers; the image cannot be built.
@@ -54,4 +55,4 @@ def provide() -> tuple[str, str]:
                         f"the image of the cloud's machines could not be built: {error}",
                         fix="make the Debian mirror reachable, or set APT_MIRROR to one that is",
                     ) from None
-    return found.host, tag
+    return Machines(tag, found.host)

@@ -40,8 +40,7 @@ def start(
     from ops.cloud_image import provide
 
     cloud = Cloud(name)
-    host, image = provide() if machines and not cloud.runs() else ("", None)
-    if not cloud.start(port=port, image=image, host=host, seed=seed):
+    if not cloud.start(port=port, seed=seed, provide=provide if machines else None):
         say(f"cloud {name} runs already")
     report = cloud.report()
     if json_:
