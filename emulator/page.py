@@ -15,7 +15,9 @@ from starlette.routing import Route
 
 from emulator.cloud import Cloud
 from emulator.control import PREFIX, is_local
+from emulator.services.ecs import reach, security_groups
 from emulator.services.ecs.model_groups import SecurityGroup, SecurityGroupRule
+from emulator.services.ecs.model_instances import Disk, Instance
 from emulator.services.ecs.rule_text import port_text
 from emulator.services.vpc.model import Eip, Vpc, VSwitch
 from emulator.times import seconds_utc
@@ -64,6 +66,44 @@ def _eips(cloud: Cloud) -> Iterator[Row]:
         )
 
 
+def _instances(cloud: Cloud) -> Iterator[Row]:
+    for one in cloud.store.all(Instance):
+        yield (
+            one.id, one.name, one.zone, one.type, one.status, one.address, _public(cloud, one) or "",
+            ", ".join(one.groups), seconds_utc(one.since), one.trouble,
+        )  # fmt: skip
+
+
+def _disks(cloud: Cloud) -> Iterator[Row]:
+    for one in cloud.store.all(Disk):
+        kind = "system" if one.system else "data"
+        yield one.id, one.name, kind, f"{one.size} GiB", one.status, one.instance, one.device, one.trouble
+
+
+def _public(cloud: Cloud, instance: Instance) -> object:
+    held = (eip.address for eip in cloud.store.all(Eip) if eip.instance == instance.id)
+    return instance.public or next(held, None)
+
+
+def _reaches(cloud: Cloud) -> Iterator[Row]:
+    """By rules alone, whether something listens there or not."""
+    for vpc in cloud.store.all(Vpc):
+        machines = [
+            reach.Machine(
+                one.id, one.address, security_groups.decisive(cloud, one.groups), bool(_public(cloud, one))
+            )
+            for one in cloud.store.all(Instance)
+            if one.vpc == vpc.id
+        ]
+        for one in reach.everyone(machines):
+            yield one.receiver, one.sender, _ports(one.tcp), _ports(one.udp), "yes" if one.icmp else ""
+
+
+def _ports(ranges: Iterable[tuple[int, int]]) -> str:
+    found = [str(first) if first == last else f"{first}-{last}" for first, last in ranges]
+    return "all" if found == ["1-65535"] else ", ".join(found)
+
+
 def _groups(cloud: Cloud) -> Iterator[Row]:
     for group in cloud.store.all(SecurityGroup):
         yield group.id, group.name, group.region, group.vpc, group.type, group.inner_access
@@ -101,6 +141,12 @@ def _calls(cloud: Cloud) -> Iterator[Row]:
 for _section in (
     Section("VPCs", ("Id", "Name", "Region", "CIDR", "Status"), _vpcs),
     Section("vSwitches", ("Id", "Name", "Zone", "VPC", "CIDR", "Status"), _vswitches),
+    Section(
+        "Instances",
+        ("Id", "Name", "Zone", "Type", "Status", "Private", "Public", "Groups", "Since", "Trouble"),
+        _instances,
+    ),
+    Section("Disks", ("Id", "Name", "Kind", "Size", "Status", "In", "As", "Trouble"), _disks),
     Section("EIPs", ("Id", "Name", "Region", "Address", "Status", "Held by", "Private"), _eips),
     Section("Security groups", ("Id", "Name", "Region", "VPC", "Type", "Among themselves"), _groups),
     Section(
@@ -108,6 +154,7 @@ for _section in (
         ("Group", "Direction", "Priority", "Policy", "Protocol", "Ports", "From", "To", "Description"),
         _rules,
     ),
+    Section("Who can reach what", ("Instance", "From", "TCP ports", "UDP ports", "ICMP"), _reaches),
 ):
     shows(_section)
 
