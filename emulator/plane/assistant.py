@@ -6,7 +6,6 @@ plane that was killed finds it again. An invocation that lies there is not deliv
 
 from __future__ import annotations
 
-import base64
 import json
 import time
 from datetime import UTC, datetime, timedelta
@@ -19,7 +18,7 @@ from emulator.plane.engine import Engine, ScriptError
 from emulator.plane.machines import Machines
 from emulator.services.ecs import invocations
 from emulator.services.ecs.invocations import LARGEST_OUTPUT
-from emulator.services.ecs.model_commands import UNFINISHED, Invocation, Run
+from emulator.services.ecs.model_commands import UNFINISHED, Invocation, Run, Status
 from emulator.services.ecs.model_instances import Instance
 
 AGENT: Final = "/usr/local/lib/assist.py"
@@ -39,7 +38,7 @@ _LOOK: Final = (
     'cd "$1" || exit 1; cat ended 2>/dev/null; echo; stat -c %s output 2>/dev/null || echo 0; '
     f"tail -c {LARGEST_OUTPUT} output 2>/dev/null | base64 -w0"
 )
-_KILL: Final = 'read -r pid < "$1/pid" && kill -s KILL -- "-$pid"; true'
+_KILL: Final = 'pid=$(cat "$1/pid") && kill -s KILL -- "-$pid"; true'
 
 
 class Assistant:
@@ -130,7 +129,7 @@ class Assistant:
             self._kill(invocation, container)
         command = ["sh", "-c", _LOOK, "sh", f"{FOLDER}/{invocation.id}"]
         ended, size, output = self._engine.run(container, command).split("\n", 2)
-        seen = {"output": output.strip(), "dropped": max(0, int(size) - LARGEST_OUTPUT)}
+        seen: dict[str, Any] = {"output": output.strip(), "dropped": max(0, int(size) - LARGEST_OUTPUT)}
         if ended:
             self._finish(run, json.loads(ended), seen)
             return True
@@ -167,7 +166,7 @@ class Assistant:
     def _end(
         self,
         run: Run,
-        status: invocations.Status,
+        status: Status,
         error: str = "",
         at: datetime | None = None,
         *,

@@ -6,11 +6,13 @@ from typing import Final
 
 RESOURCES: Final = {
     "alicloud:ecs/autoSnapshotPolicy:AutoSnapshotPolicy": "auto_snapshot_policy:AutoSnapshotPolicy",
+    "alicloud:ecs/command:Command": "command:Command",
     "alicloud:ecs/ecsAutoSnapshotPolicyAttachment:EcsAutoSnapshotPolicyAttachment": (
         "disk:EcsAutoSnapshotPolicyAttachment"
     ),
     "alicloud:ecs/ecsDisk:EcsDisk": "disk:EcsDisk",
     "alicloud:ecs/ecsDiskAttachment:EcsDiskAttachment": "disk:EcsDiskAttachment",
+    "alicloud:ecs/ecsInvocation:EcsInvocation": "command:EcsInvocation",
     "alicloud:ecs/ecsKeyPair:EcsKeyPair": "key_pair:EcsKeyPair",
     "alicloud:ecs/ecsKeyPairAttachment:EcsKeyPairAttachment": "key_pair_attachment:EcsKeyPairAttachment",
     "alicloud:ecs/eipAddress:EipAddress": "eip:EipAddress",
