@@ -90,8 +90,19 @@ def test_power_goes_off_and_on(ecs: Ecs, place: dict[str, str], clock: Clock, re
     assert status(ecs, made) == "Starting"
     clock.later(1)
     assert status(ecs, made) == "Running"
+    many = ecs.reboot_instances(m.RebootInstancesRequest(**R, instance_id=[made])).body.instance_responses
+    assert [(one.code, one.current_status) for one in many.instance_response] == [("200", "Stopping")]
+    clock.later(2)
     many = ecs.stop_instances(m.StopInstancesRequest(**R, instance_id=[made])).body.instance_responses
     assert [(one.code, one.current_status) for one in many.instance_response] == [("200", "Stopping")]
+    clock.later(2)
+    many = ecs.start_instances(m.StartInstancesRequest(**R, instance_id=[made])).body.instance_responses
+    assert [(one.previous_status, one.current_status) for one in many.instance_response] == [
+        ("Stopped", "Starting")
+    ]
+    clock.later(2)
+    ecs.delete_instances(m.DeleteInstancesRequest(**R, instance_id=[made], force=True))
+    assert seen(ecs) == []
 
 
 def test_a_protected_one_stays_and_what_goes_leaves_its_address_and_loose_disks(
