@@ -270,3 +270,30 @@ def test_one_without_a_role_is_told_as_such(ecs: Ecs, place: dict[str, str]) -> 
     asked = m.DescribeInstanceRamRoleRequest(**R, instance_ids=f'["{made}"]')
     [one] = ecs.describe_instance_ram_role(asked).body.instance_ram_role_sets.instance_ram_role_set
     assert (one.instance_id, one.ram_role_name) == (made, ""), "or the official provider would not find it"
+
+
+def test_a_role_is_put_on_and_taken_off(ecs: Ecs, place: dict[str, str], refused: Refused) -> None:
+    [made] = run(ecs, place)
+    which: dict[str, Any] = {**R, "instance_ids": f'["{made}"]'}
+
+    def role() -> str:
+        asked = m.DescribeInstanceRamRoleRequest(**which)
+        [one] = ecs.describe_instance_ram_role(asked).body.instance_ram_role_sets.instance_ram_role_set
+        return str(one.ram_role_name)
+
+    def attach() -> Any:
+        return ecs.attach_instance_ram_role(m.AttachInstanceRamRoleRequest(**which, ram_role_name="r")).body
+
+    def detach() -> Any:
+        return ecs.detach_instance_ram_role(m.DetachInstanceRamRoleRequest(**which, ram_role_name="r")).body
+
+    assert (attach().fail_count, role()) == (0, "r")
+    again = attach()
+    [one] = again.attach_instance_ram_role_results.attach_instance_ram_role_result
+    assert (again.fail_count, one.success, one.code) == (1, False, "InvalidInstance.RamRoleExist")
+    assert (detach().fail_count, role()) == (0, "")
+    [one] = detach().detach_instance_ram_role_results.detach_instance_ram_role_result
+    assert (one.success, one.code) == (False, "InvalidInstance.RamRoleNotFound")
+    with refused("InvalidInstanceId.NotFound", 404):
+        asked = m.AttachInstanceRamRoleRequest(**R, instance_ids='["i-no"]', ram_role_name="r")
+        ecs.attach_instance_ram_role(asked)

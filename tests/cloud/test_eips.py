@@ -337,3 +337,35 @@ def raise_dry_run(vpc: Vpc) -> None:
     )
     request = OpenApiRequest(query={"RegionId": REGION, "DryRun": "true"})
     vpc.call_api(params, request, RuntimeOptions())
+
+
+def test_the_mode_that_there_is(vpc: Vpc, refused: Refused) -> None:
+    eip = allocate(vpc).allocation_id
+    vpc.modify_eip_forward_mode(m.ModifyEipForwardModeRequest(region_id=REGION, instance_id=eip, mode="NAT"))
+    with refused("InvalidMode.ValueNotSupported"):
+        asked = m.ModifyEipForwardModeRequest(region_id=REGION, instance_id=eip, mode="MULTI_BINDED")
+        vpc.modify_eip_forward_mode(asked)
+    with refused("InvalidAllocationId.NotFound", 404):
+        vpc.modify_eip_forward_mode(
+            m.ModifyEipForwardModeRequest(region_id=REGION, instance_id="e", mode="NAT")
+        )
+
+
+def test_it_moves_to_another_resource_group(vpc: Vpc, found: Callable[[str], Any], refused: Refused) -> None:
+    eip = allocate(vpc).allocation_id
+
+    def move(group: str, kind: str = "EIP") -> None:
+        vpc.move_resource_group(
+            m.MoveResourceGroupRequest(
+                region_id=REGION, resource_type=kind, resource_id=eip, new_resource_group_id=group
+            )
+        )
+
+    move("rg-other")
+    assert found(eip).resource_group_id == "rg-other"
+    with refused("InvalidResourceGroup.NotFound", 404):
+        move("other")
+    with refused("InvalidResourceType.NotFound"):
+        move("rg-other", "NATGATEWAY")
+    with refused("InvalidResourceId.NotFound", 404):
+        move("rg-other", "VPC")

@@ -194,3 +194,13 @@ def test_entries_in_pieces(vpc: Vpc, clock: Clock) -> None:
         token = body.next_token
     assert token == ""
     assert found == ["100.64.0.0/10", *(f"{number}.0.0.0/8" for number in range(1, 6))]
+
+
+def test_whether_it_takes_routes_in_is_told(vpc: Vpc, clock: Clock) -> None:
+    table = table_of(vpc, clock, create(vpc, clock))
+    assert tables(vpc, route_table_id=table)[0].route_propagation_enable is True
+    asked = m.ModifyRouteTableAttributesRequest(
+        region_id=REGION, route_table_id=table, route_propagation_enable=False
+    )
+    vpc.modify_route_table_attributes(asked)
+    assert tables(vpc, route_table_id=table)[0].route_propagation_enable is False

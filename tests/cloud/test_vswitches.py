@@ -6,6 +6,8 @@ from ipaddress import IPv4Address
 from typing import Any
 
 import pytest
+from alibabacloud_ecs20140526 import models as e
+from alibabacloud_ecs20140526.client import Client as Ecs
 from alibabacloud_vpc20160428 import models as m
 from alibabacloud_vpc20160428.client import Client as Vpc
 
@@ -16,8 +18,11 @@ from emulator.cloud import Cloud
 from emulator.services.vpc import vswitches
 from emulator.services.vpc.model import VSwitch
 from tests.cloud.conftest import REGION, Refused
+from tests.cloud.machines import moving, run
 from tests.cloud.running import Clock
 from tests.cloud.test_vpc import create, vswitch
+
+__all__ = ["moving"]  # a fixture
 
 
 def attributes(vpc: Vpc, one: str) -> Any:
@@ -173,3 +178,37 @@ class TestLeases:
             delete(vpc, one)
         vswitches.give_back(cloud, "i-1")
         delete(vpc, one)
+
+
+def test_ipv6_comes_and_goes(vpc: Vpc, ecs: Ecs, clock: Clock, moving: Cloud, refused: Refused) -> None:
+    net = create(vpc, clock, enable_ipv_6=True)
+    one, other = vswitch(vpc, clock, net), vswitch(vpc, clock, net, "10.0.2.0/24", ipv_6cidr_block=7)
+
+    def change(**given: Any) -> None:
+        vpc.modify_vswitch_attribute(
+            m.ModifyVSwitchAttributeRequest(region_id=REGION, v_switch_id=one, **given)
+        )
+
+    with refused("MissingParameter"):
+        change(enable_ipv_6=True)
+    with refused("InvalidIpv6CidrBlock.Overlapped"):
+        change(enable_ipv_6=True, ipv_6cidr_block=7)
+    with refused("InvalidVpcIpv6CidrBlock"):
+        change(enable_ipv_6=True, ipv_6cidr_block=3, vpc_ipv_6cidr_block="2001:db8::/56")
+    change(enable_ipv_6=True, ipv_6cidr_block=3)
+    given = attributes(vpc, one)
+    assert given.enabled_ipv_6 and given.ipv_6cidr_block == attributes(vpc, other).ipv_6cidr_block.replace(
+        "07::/64", "03::/64"
+    )
+    change(enable_ipv_6=True, ipv_6cidr_block=3)  # as it is
+    with refused("DependencyViolation.Ipv6Address"):
+        change(enable_ipv_6=True, ipv_6cidr_block=4)
+    group = ecs.create_security_group(e.CreateSecurityGroupRequest(region_id=REGION, vpc_id=net)).body
+    place = {"vswitch": one, "group": group.security_group_id}
+    [machine] = run(ecs, place, ipv_6address_count=1)
+    with refused("DependencyViolation.Ipv6Address"):
+        change(enable_ipv_6=False)
+    clock.later(60)
+    ecs.delete_instance(e.DeleteInstanceRequest(instance_id=machine, force=True))
+    change(enable_ipv_6=False)
+    assert (attributes(vpc, one).enabled_ipv_6, attributes(vpc, one).ipv_6cidr_block) == (False, "")

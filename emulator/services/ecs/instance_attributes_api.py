@@ -174,6 +174,51 @@ def describe_instance_attachment_attributes(
     return counts | {"Instances": {"Instance": [{"InstanceId": one.id} | none for one in part]}}
 
 
+class AttachInstanceRamRole(Request):
+    instance_ids: JsonList
+    ram_role_name: str
+
+
+@ECS.action
+def attach_instance_ram_role(call: Call, given: AttachInstanceRamRole) -> Answer:
+    return _roles(call, given, "Attach", "")
+
+
+class DetachInstanceRamRole(Request):
+    instance_ids: JsonList
+    ram_role_name: str
+
+
+@ECS.action
+def detach_instance_ram_role(call: Call, given: DetachInstanceRamRole) -> Answer:
+    return _roles(call, given, "Detach", given.ram_role_name)
+
+
+def _roles(
+    call: Call, given: AttachInstanceRamRole | DetachInstanceRamRole, verb: str, before: str
+) -> Answer:
+    """A role on each instance, or off it. before: what an instance must have; each one's result is told."""
+    results = []
+    for id_ in given.instance_ids:
+        one = instances.find(call.cloud, call.region, id_)
+        if fits := one.role == before:
+            call.cloud.store.put(one.but(role=given.ram_role_name if verb == "Attach" else ""))
+        why = {
+            "Attach": ("InvalidInstance.RamRoleExist", "The instance has a RAM role already."),
+            "Detach": ("InvalidInstance.RamRoleNotFound", "The instance does not have this RAM role."),
+        }[verb]
+        code, message = ("200", "success") if fits else why
+        results.append({"InstanceId": id_, "Success": fits, "Code": code, "Message": message})
+    failed = sum(not one["Success"] for one in results)
+    word = f"{verb}InstanceRamRoleResult"
+    return {
+        "RamRoleName": given.ram_role_name,
+        "TotalCount": len(results),
+        "FailCount": failed,
+        f"{word}s": {word: results},
+    }
+
+
 class DescribeInstanceRamRole(Numbered):
     instance_ids: JsonList = ()
     ram_role_name: str = ""

@@ -15,6 +15,7 @@ from emulator.cloud import Cloud
 from emulator.services.ecs.model_instances import Disk, Instance, Status
 from emulator.services.vpc import vswitches
 from emulator.services.vpc.model import VSwitch
+from emulator.services.vpc.users import keeps_ipv6
 
 MOST: Final = 100
 """Of one region, without a raised quota."""
@@ -329,3 +330,10 @@ def must_have_login(order: Order) -> None:
         )
     if not order.groups:
         raise missing_parameter("SecurityGroupId")
+
+
+def _has_ipv6(cloud: Cloud, vswitch: VSwitch) -> bool:
+    return any(one.ipv6 for one in cloud.store.all(Instance, vswitch.region) if one.vswitch == vswitch.id)
+
+
+keeps_ipv6(_has_ipv6)

@@ -59,6 +59,11 @@ Private = Annotated[
     IPv4Address | None,
     Says("InvalidPrivateIpAddress.Malformed", "Specified private IP address is malformed."),
 ]
+Mode = Annotated[
+    Literal["NAT"],
+    Says("InvalidMode.ValueNotSupported", "The specified value of Mode is not supported."),
+]
+"""How packets come to the holder: with its private address, as everything here."""
 
 
 class AllocateEipAddress(Request):
@@ -150,10 +155,7 @@ class AssociateEipAddress(Request):
     instance_type: str = "EcsInstance"
     instance_region_id: str = ""
     private_ip_address: Private = None
-    mode: Annotated[
-        Literal["NAT"],
-        Says("InvalidMode.ValueNotSupported", "The specified value of Mode is not supported."),
-    ] = "NAT"
+    mode: Mode = "NAT"
     vpc_id: str = ""
 
 
@@ -170,6 +172,18 @@ def associate_eip_address(call: Call, given: AssociateEipAddress) -> Answer:
         vpc=given.vpc_id,
         private=given.private_ip_address,
     )
+    return {}
+
+
+class ModifyEipForwardMode(Request):
+    instance_id: str
+    mode: Mode
+
+
+@VPC.action
+def modify_eip_forward_mode(call: Call, given: ModifyEipForwardMode) -> Answer:
+    """There is one mode here, and so nothing to change."""
+    eips.find(call.cloud, call.region, given.instance_id)
     return {}
 
 

@@ -58,6 +58,8 @@ class RouteTable(Tagged, kind="route-table"):
     """Made with its VPC, and removed with it."""
     name: str = ""
     description: str = ""
+    propagates: bool = True
+    """Routes that others announce are taken in. Answered back; nobody announces any here."""
     resource_group: str
     settles: datetime
 

@@ -54,6 +54,7 @@ class ModifyRouteTableAttributes(Request):
     route_table_id: str
     route_table_name: Name | None = None
     description: Description | None = None
+    route_propagation_enable: bool | None = None
 
 
 @VPC.action
@@ -63,6 +64,9 @@ def modify_route_table_attributes(call: Call, given: ModifyRouteTableAttributes)
         table.but(
             name=table.name if given.route_table_name is None else given.route_table_name,
             description=table.description if given.description is None else given.description,
+            propagates=(
+                table.propagates if given.route_propagation_enable is None else given.route_propagation_enable
+            ),
         )
     )
     return {}
@@ -136,7 +140,7 @@ def describe_route_table_list(call: Call, given: DescribeRouteTableList) -> Answ
                     "Description": table.description,
                     "GatewayIds": {"GatewayIds": []},
                     "OwnerId": int(call.caller.account),
-                    "RoutePropagationEnable": True,
+                    "RoutePropagationEnable": table.propagates,
                     "RouteTableName": table.name,
                     "RouterId": table.router,
                     "RouterType": "VRouter",

@@ -1,4 +1,4 @@
-"""Tags of what belongs to this service."""
+"""Tags of what belongs to this service, and its resource groups."""
 
 from __future__ import annotations
 
@@ -76,3 +76,20 @@ def list_tag_resources(call: Call, given: ListTagResources) -> Answer:
         given.next_token, given.max_results, tags.listed(things, given.resource_type, given.tag), default=50
     )
     return {"NextToken": said["NextToken"], "TagResources": {"TagResource": list(part)}}
+
+
+class MoveResourceGroup(Request):
+    resource_type: str
+    resource_id: str
+    new_resource_group_id: str
+
+
+@VPC.action
+def move_resource_group(call: Call, given: MoveResourceGroup) -> Answer:
+    if (kind := given.resource_type.upper()) not in _CLASSES:
+        raise ApiError(400, "InvalidResourceType.NotFound", "The specified ResourceType is not found.")
+    (thing,) = _found(call, kind, (given.resource_id,))
+    if not given.new_resource_group_id.startswith("rg-"):
+        raise ApiError(404, "InvalidResourceGroup.NotFound", "The specified resource group does not exist.")
+    call.cloud.store.put(thing.but(resource_group=given.new_resource_group_id))
+    return {}

@@ -7,7 +7,7 @@ from typing import Final
 
 from emulator.cloud import Cloud
 from emulator.services.vpc import vpcs
-from emulator.services.vpc.model import Vpc
+from emulator.services.vpc.model import Vpc, VSwitch
 from emulator.store import Thing
 
 Users = Callable[[Cloud, Vpc], Sequence[Thing]]
@@ -21,6 +21,18 @@ _USERS: Final[dict[str, Users]] = {
 def keeps_vpc(dependency: str, users: Users) -> None:
     """From now on `DeleteVpc` says `DependencyViolation.<dependency>` while there are such users."""
     _USERS[dependency] = users
+
+
+_IPV6: Final[list[Callable[[Cloud, VSwitch], bool]]] = []
+
+
+def keeps_ipv6(holds: Callable[[Cloud, VSwitch], bool]) -> None:
+    """From now on a vSwitch keeps its IPv6 network while somebody holds an address of it."""
+    _IPV6.append(holds)
+
+
+def ipv6_is_held(cloud: Cloud, vswitch: VSwitch) -> bool:
+    return any(holds(cloud, vswitch) for holds in _IPV6)
 
 
 def users_of_vpc(cloud: Cloud, vpc: Vpc) -> dict[str, Sequence[Thing]]:

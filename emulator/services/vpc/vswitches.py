@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import Final
 
@@ -10,7 +11,7 @@ from emulator.api.call import Call
 from emulator.api.errors import ApiError
 from emulator.cloud import Cloud
 from emulator.regions import zones
-from emulator.services.vpc import vpcs
+from emulator.services.vpc import users, vpcs
 from emulator.services.vpc.model import Lease, Vpc, VSwitch
 
 MOST: Final = 150
@@ -53,15 +54,7 @@ def create(
         )
     if len(others) >= MOST:
         raise ApiError(400, "QuotaExceeded", "VSwitch quota exceeded.")
-    ipv6: IPv6Network | None = None
-    if ipv6_part is not None:
-        if vpc.ipv6_cidr is None:
-            raise ApiError(400, "OperationFailed.Ipv6Disabled", "The IPv6 of the VPC is not enabled.")
-        ipv6 = list(vpc.ipv6_cidr.subnets(new_prefix=64))[ipv6_part]
-        if any(other.ipv6_cidr == ipv6 for other in others):
-            raise ApiError(
-                400, "InvalidIpv6CidrBlock.Overlapped", "Specified IPv6 CIDR block is used already."
-            )
+    ipv6 = None if ipv6_part is None else _ipv6(vpc, others, ipv6_part)
     table = next(table for table in vpcs.tables(cloud, vpc) if table.system)
     return cloud.store.put(
         VSwitch(
@@ -80,6 +73,32 @@ def create(
             settles=cloud.after(_STEP),
         )
     )
+
+
+def _ipv6(vpc: Vpc, others: Sequence[VSwitch], part: int) -> IPv6Network:
+    """The part of the VPC's IPv6 network. Raises ApiError where it has none, or another has the part."""
+    if vpc.ipv6_cidr is None:
+        raise ApiError(400, "OperationFailed.Ipv6Disabled", "The IPv6 of the VPC is not enabled.")
+    found = list(vpc.ipv6_cidr.subnets(new_prefix=64))[part]
+    if any(other.ipv6_cidr == found for other in others):
+        raise ApiError(400, "InvalidIpv6CidrBlock.Overlapped", "Specified IPv6 CIDR block is used already.")
+    return found
+
+
+def set_ipv6(call: Call, vpc: Vpc, vswitch: VSwitch, part: int | None) -> VSwitch:
+    """Give it that part of the VPC's IPv6 network; None: none, which no machine may have an address of then.
+
+    A part that it has cannot become another one: it is taken away first, as Alibaba Cloud wants it.
+    """
+    others = [one for one in vpcs.vswitches(call.cloud, vpc) if one.id != vswitch.id]
+    wanted = None if part is None else _ipv6(vpc, others, part)
+    if wanted == vswitch.ipv6_cidr:
+        return vswitch
+    if vswitch.ipv6_cidr is not None and (wanted is not None or users.ipv6_is_held(call.cloud, vswitch)):
+        raise ApiError(
+            400, "DependencyViolation.Ipv6Address", "The IPv6 CIDR block of the VSwitch is in use."
+        )
+    return call.cloud.store.put(vswitch.but(ipv6_cidr=wanted))
 
 
 def delete(call: Call, vswitch: VSwitch) -> None:

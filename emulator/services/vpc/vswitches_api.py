@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from emulator.api.call import NO_URL, Answer, Call, Request, Says, Tag
+from emulator.api.errors import invalid, missing_parameter
 from emulator.api.paging import Numbered, numbered
 from emulator.services.vpc import vpcs, vswitches
 from emulator.services.vpc.model import RouteTable, VSwitch
@@ -92,11 +93,25 @@ class ModifyVSwitchAttribute(Request):
     vswitch_id: str
     vswitch_name: Name | None = None
     description: Description | None = None
+    enable_ipv6: Annotated[bool | None, Field(alias="EnableIPv6")] = None
+    ipv6_cidr_block: Annotated[int, Field(ge=0, le=255)] | None = None
+    """Which of the 256 networks of the VPC."""
+    vpc_ipv6_cidr_block: str = ""
+    """Of a VPC with several; here each has one."""
 
 
 @VPC.action
 def modify_vswitch_attribute(call: Call, given: ModifyVSwitchAttribute) -> Answer:
     one = vswitches.find(call.cloud, call.region, given.vswitch_id)
+    vpc = vpcs.find(call.cloud, call.region, one.vpc)
+    if given.vpc_ipv6_cidr_block not in ("", str(vpc.ipv6_cidr or "")):
+        raise invalid("VpcIpv6CidrBlock")
+    if given.enable_ipv6 and given.ipv6_cidr_block is None:
+        raise missing_parameter("Ipv6CidrBlock")
+    if given.enable_ipv6 is not None or given.ipv6_cidr_block is not None:
+        one = vswitches.set_ipv6(
+            call, vpc, one, None if given.enable_ipv6 is False else given.ipv6_cidr_block
+        )
     call.cloud.store.put(
         one.but(
             name=one.name if given.vswitch_name is None else given.vswitch_name,
