@@ -18,8 +18,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 RUNTIME_LOCK = "requirements.lock"
+CLOUD_LOCK = "requirements-cloud.lock"
 DEV_LOCK = "requirements-dev.lock"
-PACKAGES = ("components", "offline", "ops", "policies", "stacks")
+LOCKS = (RUNTIME_LOCK, CLOUD_LOCK, DEV_LOCK)
+"""Each is made under the constraints of those before, and satisfies them."""
+PACKAGES = ("components", "emulator", "offline", "ops", "policies", "stacks")
 TICK = 10.0  # seconds between signs of life where there is no terminal
 
 
@@ -200,8 +203,7 @@ def make(root: Path, venv: Path, lock: str) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     fresh.mkdir()
     (fresh / "root").write_text(f"{root}\n")
-    # The dev lock is made under the constraints of the other, so it satisfies both.
-    for satisfied in {lock, RUNTIME_LOCK}:
+    for satisfied in LOCKS[: LOCKS.index(lock) + 1]:
         shutil.copyfile(root / satisfied, fresh / satisfied)
     fresh.rename(stamp)
 
@@ -220,8 +222,9 @@ def compile_own(venv: Path, root: Path) -> None:
 
 
 def keep_superset(venv: Path, lock: str) -> str:
-    """An environment that has the test tools keeps them: going back and forth would reinstall each time."""
-    return DEV_LOCK if lock == RUNTIME_LOCK and (venv / ".berth" / DEV_LOCK).is_file() else lock
+    """What an environment has beyond what is asked for it keeps: going back and forth would reinstall it."""
+    has = [one for one in LOCKS if (venv / ".berth" / one).is_file()]
+    return max([lock, *has], key=LOCKS.index)
 
 
 def main(root: Path, lock: str) -> int:

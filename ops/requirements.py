@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ops.bootstrap import CLOUD_LOCK, DEV_LOCK, RUNTIME_LOCK
 from ops.errors import UserError
 from ops.places import ROOT
 from ops.progress import step
@@ -17,15 +18,16 @@ _COMPILE = (
 
 
 def renew(*, upgrade: bool) -> None:
-    """Compiles both lock files, the second under the constraints of the first.
+    """Compiles the lock files, each under the constraints of those before.
 
     upgrade: take newer versions.
     """
     uv = Path(sys.executable).with_name("uv")
     newer = ["--upgrade"] if upgrade else []
     for lock, extra in {
-        "requirements.lock": newer,
-        "requirements-dev.lock": ["--group", "dev", "-c", "requirements.lock", *newer],
+        RUNTIME_LOCK: newer,
+        CLOUD_LOCK: ["--group", "cloud", "-c", RUNTIME_LOCK, *newer],
+        DEV_LOCK: ["--group", "dev", "-c", RUNTIME_LOCK, "-c", CLOUD_LOCK, *newer],
     }.items():
         with step(f"Renewing {lock}"):
             done = subprocess.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -65,6 +66,11 @@ class Provider(server.Provider):
         return read_config(given)
 
     def connect(self, config: dict[str, Any]) -> None:
+        if importlib.util.find_spec("alibabacloud_tea_openapi") is None:
+            raise ResourceError(
+                "the SDKs of Alibaba Cloud are not installed in .venv",
+                fix="./berth cloud status installs them (requirements-cloud.lock)",
+            )
         full = completed(config, os.environ)
         for name in SECRETS:  # those from the environment or a profile carry no mark
             values.reveal(Secret(full.get(name)), self.secrets)

@@ -263,3 +263,13 @@ def test_an_action_takes_no_parameter_that_the_sdk_would_drop(key: AccessKey, se
     api = Api(reached, lambda: credential(config, reached))
     with pytest.raises(LookupError, match="CreateVpc: the SDK knows no parameter VpcNam"):
         api.call("vpc", "CreateVpc", {"VpcNam": "x"}, Patience.of(threading.Event(), 5))
+
+
+def test_without_the_sdks_it_says_how_to_have_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    from offline.alicloud.server import Provider
+    from offline.docker.resource import ResourceError
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(ResourceError, match=r"not installed in \.venv") as refused:
+        Provider().connect({})
+    assert refused.value.fix == "./berth cloud status installs them (requirements-cloud.lock)"

@@ -36,7 +36,8 @@ class Project:
         shutil.copy(ROOT / "berth", self.root)
         shutil.copy(ROOT / "ops" / "bootstrap.py", self.root / "ops")
         (self.root / "requirements.lock").write_text("one==1\n")
-        (self.root / "requirements-dev.lock").write_text("one==1\ntwo==2\n")
+        (self.root / "requirements-cloud.lock").write_text("one==1\nhalf==1\n")
+        (self.root / "requirements-dev.lock").write_text("one==1\nhalf==1\ntwo==2\n")
         self.bin = folder / "bin"
         self.bin.mkdir()
         self.calls = folder / "calls"
@@ -106,6 +107,21 @@ def test_test_tools_come_from_the_dev_lock_and_stay(project: Project) -> None:
     assert project.syncs()[0].endswith("requirements-dev.lock")
     project.run("up")
     assert len(project.syncs()) == 1
+
+
+def test_what_the_cloud_needs_comes_with_its_verb_and_stays(project: Project) -> None:
+    project.run("up")
+    project.run("cloud", "status")
+    project.run("up")
+    project.run("cloud", "start")
+    locks = ["requirements.lock", "requirements-cloud.lock"]
+    assert [one.rpartition("/")[2] for one in project.syncs()] == locks
+    (project.root / "requirements.lock").write_text("one==2\n")
+    project.run("up")
+    assert project.syncs()[-1].endswith("requirements-cloud.lock")
+    project.run("test")
+    project.run("cloud", "status")
+    assert [one.rpartition("/")[2] for one in project.syncs()[3:]] == ["requirements-dev.lock"]
 
 
 def test_refresh_keeps_the_test_tools(project: Project) -> None:
