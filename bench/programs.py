@@ -44,3 +44,45 @@ for index in range(int(os.environ["BENCH_CONTAINERS"])):
     )
 """
 """So many plain containers (BENCH_CONTAINERS), named BENCH_PREFIX-N, from BENCH_IMAGE."""
+
+VOLUMES = """
+import os
+
+import pulumi_docker as docker
+
+for index in range(int(os.environ["BENCH_MANY"])):
+    docker.Volume(
+        f"many-{index}",
+        name=f"many-{index}",
+        driver="local",
+        labels=[docker.VolumeLabelArgs(label="berth.bench", value=str(index))],
+    )
+"""
+"""So many volumes (BENCH_MANY): the least that the docker plugin does for a resource."""
+
+RULES = """
+import os
+
+import pulumi
+from pulumi_alicloud import Provider, ProviderEndpointArgs
+from pulumi_alicloud.ecs.security_group_rule import SecurityGroupRule
+
+place = os.environ["BENCH_CLOUD"]
+provider = Provider(
+    "cloud",
+    region="cn-hangzhou",
+    protocol="HTTP",
+    endpoints=[ProviderEndpointArgs(ecs=place, vpc=place)],
+)
+for index in range(int(os.environ["BENCH_MANY"])):
+    SecurityGroupRule(
+        f"many-{index}",
+        security_group_id="sg-1",
+        type="ingress",
+        ip_protocol="tcp",
+        port_range=f"{index + 1}/{index + 1}",
+        cidr_ip="10.0.0.0/8",
+        opts=pulumi.ResourceOptions(provider=provider),
+    )
+"""
+"""So many rules (BENCH_MANY) of a group, in the cloud at BENCH_CLOUD."""

@@ -267,7 +267,7 @@ def settings(config: Mapping[str, Any]) -> Settings:
         endpoints=endpoints,
         connect_timeout=int(config.get("clientConnectTimeout") or 60_000),
         read_timeout=int(config.get("clientReadTimeout") or 60_000),
-        user_agent=str(config.get("configurationSource") or ""),
+        user_agent=f"berth {config.get('configurationSource') or ''}".strip(),
         replaces_on_image=bool(
             ((config.get("features") or {}).get("ecsInstance") or {}).get("replaceOnImageUpdate")
         ),
