@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Final
+from typing import Any, Final
 
 from docker.errors import NotFound
 from docker.models.containers import Container
@@ -13,6 +13,7 @@ from emulator.plane.engine import MACHINE_CAPABILITIES, Engine, remove
 from emulator.plane.names import INSTANCE, ROLE
 from emulator.services.ecs.model_instances import Instance
 
+_PERIOD: Final = 100_000  # microseconds in which the share of the processors is counted: Docker's own
 STOPS_WITHIN: Final = 30
 """Seconds that a machine has to shut down before its power is cut."""
 
@@ -47,13 +48,12 @@ class Machines:
             tmpfs={"/run": "exec,mode=755", "/tmp": "exec,mode=1777"},  # noqa: S108 - the machine's own
             binds={names.root(instance.id): {"bind": "/var/lib/docker", "mode": "rw"}},
             sysctls={"net.ipv4.ip_forward": "1", "net.ipv6.conf.all.disable_ipv6": "0"},
-            mem_limit=memory,
+            **_limits(cpus, memory),
         )
         host |= {
             "CgroupnsMode": "private",
             "MaskedPaths": [],  # `systempaths=unconfined`: the machine's Docker mounts a /proc of its own
             "ReadonlyPaths": [],
-            "NanoCpus": min(cpus, os.cpu_count() or 1) * 10**9,
         }
         made = api.create_container(
             self._image,
@@ -65,12 +65,16 @@ class Machines:
         )
         return self._engine.client.containers.get(made["Id"])
 
-    def start(self, instance: Instance) -> tuple[Container, int]:
-        """Power on; the container and its first process. The machine waits for its network then."""
+    def start(self, instance: Instance, *, cpus: int, memory: int) -> tuple[Container, int]:
+        """Power on, with what the type has by now; the container and its first process.
+
+        The machine waits for its network then.
+        """
         container = self.find(instance.id)
         if container is None:
             raise NotFound(f"the machine of {instance.id} is gone")
         if container.status != "running":
+            container.update(**_limits(cpus, memory))
             container.start()
         return container, self._engine.pid(container)
 
@@ -100,3 +104,9 @@ class Machines:
     def states(self) -> dict[str, str]:
         """The state of each machine's container, by instance id, in one question."""
         return {one.attrs["Labels"][INSTANCE]: one.status for one in self._engine.mine(**{ROLE: "machine"})}
+
+
+def _limits(cpus: int, memory: int) -> dict[str, Any]:
+    """What a type of so many vCPUs and bytes may use, without swap. No host gives more than it has."""
+    given = min(cpus, os.cpu_count() or 1) * _PERIOD
+    return {"cpu_period": _PERIOD, "cpu_quota": given, "mem_limit": memory, "memswap_limit": memory}

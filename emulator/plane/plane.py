@@ -50,6 +50,7 @@ class Plane:
         self._waits: dict[str, threading.Timer] = {}
         self._processes: dict[str, int] = {}
         self._files: set[str] = set()  # disks that have a file, as far as is known
+        self._sizes: dict[str, int] = {}  # of those, in GiB, as they were made here
         self._lock = threading.Lock()
         self._vpc_locks: dict[str, threading.Lock] = {}
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="plane")
@@ -130,6 +131,8 @@ class Plane:
         for disk in store.all(Disk):
             if disk.status in ("Creating", "Attaching", "Detaching"):
                 self._do(disk.id, self._move_disk)
+            elif not disk.system and self._sizes.get(disk.id) != disk.size:
+                self._do(disk.id, self._grow_disk)
         for gone in self._files - known:
             self._do(gone, self._delete_disk)
         self._files = known
@@ -212,12 +215,13 @@ class Plane:
         self._machines.create(instance, cpus=cpus, memory=memory)
         for disk in self._disks_of(instance):
             if not disk.system:
-                self._disks.create(disk)
+                self._make_disk(disk)
         if moved := self._set(instance.id, "Pending", status="Starting"):
             self._start(moved)
 
     def _start(self, instance: Instance) -> None:
-        container, process = self._machines.start(instance)
+        cpus, memory = translate.size(instance)
+        container, process = self._machines.start(instance, cpus=cpus, memory=memory)
         self._wire(instance.vpc, {instance.id: process})
         for disk in self._disks_of(instance):
             if not disk.system and disk.status == "In_use":
@@ -315,7 +319,7 @@ class Plane:
             return
         process = self._process(disk.instance) if disk.instance else 0
         if disk.status == "Creating":
-            self._disks.create(disk)
+            self._make_disk(disk)
             self._set_disk(disk, status="Available")
         elif disk.status == "Attaching":
             if process:
@@ -325,6 +329,17 @@ class Plane:
             self._disks.detach(disk, disk.device, process)
             self._set_disk(disk, status="Available", instance="", device="", detached=self.cloud.now())
 
+    def _make_disk(self, disk: Disk) -> None:
+        self._disks.create(disk)
+        self._sizes[disk.id] = disk.size
+
+    def _grow_disk(self, disk_id: str) -> None:
+        """To its size, with what is on it. Once after each start of the plane, too."""
+        disk = self.cloud.store.get(Disk, disk_id)
+        if disk is not None and disk.id in self._files:
+            self._disks.grow(disk)
+            self._sizes[disk.id] = disk.size
+
     def _set_disk(self, disk: Disk, **changed: object) -> None:
         with self.cloud.store.transaction():
             now = self.cloud.store.get(Disk, disk.id)
@@ -332,4 +347,5 @@ class Plane:
                 self.cloud.store.put(now.but(since=self.cloud.now(), trouble="", **changed))
 
     def _delete_disk(self, disk_id: str) -> None:
+        self._sizes.pop(disk_id, None)
         self._disks.delete(disk_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -297,3 +298,25 @@ def test_a_role_is_put_on_and_taken_off(ecs: Ecs, place: dict[str, str], refused
     with refused("InvalidInstanceId.NotFound", 404):
         asked = m.AttachInstanceRamRoleRequest(**R, instance_ids='["i-no"]', ram_role_name="r")
         ecs.attach_instance_ram_role(asked)
+
+
+def test_one_with_bandwidth_has_a_public_address_of_its_own(
+    ecs: Ecs, place: dict[str, str], clock: Clock, refused: Refused
+) -> None:
+    made = run(ecs, place, internet_max_bandwidth_out=5, amount=2)
+    clock.later(5)
+    addresses = {one.instance_id: one.public_ip_address.ip_address[0] for one in seen(ecs)}
+    assert addresses.keys() == set(made) and len(set(addresses.values())) == 2
+    assert all(IPv4Address(one) in IPv4Network("198.18.64.0/20") for one in addresses.values())
+    with refused("AllocatedAlready", 403):
+        ecs.allocate_public_ip_address(m.AllocatePublicIpAddressRequest(instance_id=made[0]))
+    ecs.stop_instance(m.StopInstanceRequest(instance_id=made[0]))
+    clock.later(5)
+    assert {one.instance_id: one.public_ip_address.ip_address[0] for one in seen(ecs)} == addresses
+    [bare] = run(ecs, place)
+    clock.later(5)
+    assert seen(ecs, instance_ids=f'["{bare}"]')[0].public_ip_address.ip_address == []
+    asked = m.AllocatePublicIpAddressRequest(instance_id=bare)
+    given = ecs.allocate_public_ip_address(asked).body.ip_address
+    assert seen(ecs, instance_ids=f'["{bare}"]')[0].public_ip_address.ip_address == [given]
+    assert given not in addresses.values()

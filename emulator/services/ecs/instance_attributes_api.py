@@ -78,6 +78,15 @@ def modify_instance_spec(call: Call, given: ModifyInstanceSpec) -> Answer:
     return {}
 
 
+class AllocatePublicIpAddress(OnInstance):
+    pass
+
+
+@ECS.action
+def allocate_public_ip_address(call: Call, given: AllocatePublicIpAddress) -> Answer:
+    return {"IpAddress": str(instances.give_public(call, found(call, given)).public)}
+
+
 class ModifyInstanceMetadataOptions(Request):
     instance_id: str
     http_endpoint: Literal["enabled", "disabled"] | None = None

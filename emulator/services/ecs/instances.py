@@ -13,7 +13,7 @@ from emulator.api.call import Call
 from emulator.api.errors import ApiError, missing_parameter
 from emulator.cloud import Cloud
 from emulator.services.ecs.model_instances import Disk, Instance, Status
-from emulator.services.vpc import vswitches
+from emulator.services.vpc import eips, vswitches
 from emulator.services.vpc.model import VSwitch
 from emulator.services.vpc.users import keeps_ipv6
 
@@ -166,6 +166,7 @@ def create(call: Call, vswitch: VSwitch, order: Order, number: int) -> Instance:
             system_disk=system.id,
             bandwidth_in=order.bandwidth_in,
             bandwidth_out=order.bandwidth_out,
+            public=eips.draw(cloud) if order.bandwidth_out else None,
             internet_charge=order.internet_charge,
             protected=order.protected,
             credit=order.credit,
@@ -235,6 +236,14 @@ def _disk(call: Call, zone: str, wanted: DiskOrder, instance: str, device: str, 
             attached=call.now,
         )
     )
+
+
+def give_public(call: Call, instance: Instance) -> Instance:
+    """A public address of its own, that stays until it goes. Raises ApiError where it has one, or an EIP."""
+    must_be(instance, "Running", "Stopped")
+    if instance.public is not None or eips.of(call.cloud, instance.id) is not None:
+        raise ApiError(403, "AllocatedAlready", "The specified instance already has a public IP address.")
+    return call.cloud.store.put(instance.but(public=eips.draw(call.cloud)))
 
 
 def start(call: Call, instance: Instance) -> Instance:

@@ -1,0 +1,107 @@
+"""Disks, types and public addresses of real machines of the emulated cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import docker
+import pytest
+from alibabacloud_ecs20140526 import models as m
+
+from tests.docker.clouds import Cloud, R, until
+
+pytestmark = pytest.mark.docker
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[docker.DockerClient]:
+    found = docker.from_env(timeout=600)
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="module")
+def cloud(client: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+    made = Cloud(client, tmp_path_factory.mktemp("cloud"))
+    yield made
+    made.stop()
+    assert made.left() == []
+
+
+@pytest.fixture(scope="module")
+def machine(cloud: Cloud) -> str:
+    """With a public address of its own, and a disk with a file system on it."""
+    vpc, [switch] = cloud.network("10.0.0.0/16", "10.0.1.0/24")
+    group = cloud.group(vpc)
+    cloud.allow(group, "22/22")
+    [made] = cloud.run(
+        switch, group, internet_max_bandwidth_out=5, data_disk=[m.RunInstancesRequestDataDisk(size=20)]
+    )
+    cloud.reaches(made, "Running")
+    return made
+
+
+def address(cloud: Cloud, machine: str) -> str:
+    [found] = cloud.told(machine).public_ip_address.ip_address
+    return str(found)
+
+
+def says(cloud: Cloud, machine: str, command: str) -> str:
+    return cloud.answers(address(cloud, machine), command).strip()
+
+
+def data(cloud: Cloud, machine: str) -> str:
+    asked = m.DescribeDisksRequest(**R, instance_id=machine, disk_type="data")
+    [found] = cloud.ecs.describe_disks(asked).body.disks.disk
+    return str(found.disk_id)
+
+
+def disk(cloud: Cloud, id: str) -> Any:
+    [found] = cloud.ecs.describe_disks(m.DescribeDisksRequest(**R, disk_ids=f'["{id}"]')).body.disks.disk
+    return found
+
+
+def test_its_own_public_address_reaches_it(cloud: Cloud, machine: str) -> None:
+    before = address(cloud, machine)
+    assert says(cloud, machine, "curl -s http://100.100.100.200/latest/meta-data/instance-id") == machine
+    cloud.ecs.reboot_instance(m.RebootInstanceRequest(instance_id=machine, force_stop=True))
+    cloud.reaches(machine, "Running")
+    assert address(cloud, machine) == before and says(cloud, machine, "echo here") == "here"
+
+
+def test_a_disk_grows_under_what_is_on_it(cloud: Cloud, machine: str) -> None:
+    where = "/dev/vdb"
+    says(
+        cloud,
+        machine,
+        f"mkfs.ext4 -q {where} && mkdir -p /data && mount {where} /data && echo kept > /data/a",
+    )
+    cloud.ecs.resize_disk(m.ResizeDiskRequest(disk_id=data(cloud, machine), new_size=40, type="online"))
+
+    def size() -> bool | None:
+        return says(cloud, machine, f"blockdev --getsize64 {where}") == str(40 * 2**30) or None
+
+    until("the device has grown", size)
+    # Mounted, it would need CAP_SYS_RESOURCE, which not every host can give to a container.
+    check = f"umount /data && e2fsck -fp {where} >/dev/null"
+    says(cloud, machine, f"{check} && resize2fs {where} 2>/dev/null && mount {where} /data")
+    assert says(cloud, machine, "cat /data/a") == "kept"
+    assert int(says(cloud, machine, "df --output=size -BG /data | tail -n 1 | tr -dc 0-9")) >= 39
+
+
+def test_another_type_is_there_after_the_next_start(
+    cloud: Cloud, machine: str, client: docker.DockerClient
+) -> None:
+    container = client.containers.get(f"berth-cloud-{cloud.name}-{machine}")
+    assert container.attrs["HostConfig"]["Memory"] == 4 << 30
+    cloud.ecs.stop_instance(m.StopInstanceRequest(instance_id=machine, force_stop=True))
+    cloud.reaches(machine, "Stopped")
+    cloud.ecs.modify_instance_spec(
+        m.ModifyInstanceSpecRequest(instance_id=machine, instance_type="ecs.g7.large")
+    )
+    cloud.ecs.start_instance(m.StartInstanceRequest(instance_id=machine))
+    cloud.reaches(machine, "Running")
+    container.reload()
+    assert container.attrs["HostConfig"]["Memory"] == 8 << 30
+    assert container.attrs["HostConfig"]["MemorySwap"] == 8 << 30
