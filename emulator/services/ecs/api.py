@@ -1,12 +1,14 @@
 """The ECS service, 2014-05-26: all its actions. https://help.aliyun.com/zh/ecs/developer-reference/"""
 
 from emulator.services.ecs import (
+    assistant_api,
     auto_snapshot_policies_api,
     catalogue_api,
     commands_api,
     disks_api,
     instance_types_api,
     instances_api,
+    invocation_results_api,
     invocations_api,
     key_pairs_api,
     run_instances_api,
@@ -18,12 +20,14 @@ from emulator.services.ecs.service import ECS
 
 __all__ = [
     "ECS",
+    "assistant_api",
     "auto_snapshot_policies_api",
     "catalogue_api",
     "commands_api",
     "disks_api",
     "instance_types_api",
     "instances_api",
+    "invocation_results_api",
     "invocations_api",
     "key_pairs_api",
     "run_instances_api",
