@@ -50,9 +50,9 @@ class Output:
         return True
 
     def write(self) -> None:
-        self.told, self.news = time.monotonic(), False
+        self.told = time.monotonic()
         text = base64.b64encode(self.kept).decode()
-        write(self.place / "output", {"output": text, "dropped": self.dropped})
+        self.news = not write(self.place / "output", {"output": text, "dropped": self.dropped})
 
 
 def main(name: str, order: dict[str, Any]) -> None:
@@ -67,10 +67,16 @@ def main(name: str, order: dict[str, Any]) -> None:
     reads, writes = os.pipe()
     os.umask(0o077)
     output = Output(place, reads)
-    result = run(place, order, output, writes)
+    try:
+        result = run(place, order, output, writes)
+    except OSError as failure:
+        result = ended(-1, f"ScriptExecuteFailed: {failure}")
     os.close(writes)
-    output.write()
-    write(place / "ended", result)
+    for _ in range(60):  # seconds, on a disk that is full
+        output.write()
+        if not output.news and write(place / "ended", result):
+            break
+        time.sleep(1)
     # What the command left running may still print: with nobody to read that it would be killed.
     while os.read(reads, 1 << 16):
         pass
@@ -95,22 +101,19 @@ def run(place: Path, order: dict[str, Any], output: Output, pipe: int) -> dict[s
         "SHELL": who.pw_shell,
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     }
-    try:
-        child = subprocess.Popen(
-            ["sh", "-c", str(script)],  # what begins with #! is run by what stands there
-            stdin=subprocess.DEVNULL,
-            stdout=pipe,
-            stderr=subprocess.STDOUT,
-            cwd=order["directory"],
-            env=environment,
-            user=who.pw_uid,
-            group=who.pw_gid,
-            extra_groups=os.getgrouplist(who.pw_name, who.pw_gid),
-            umask=0o022,
-            start_new_session=True,
-        )
-    except OSError as failure:
-        return ended(-1, f"ScriptExecuteFailed: {failure}")
+    child = subprocess.Popen(
+        ["sh", "-c", str(script)],  # what begins with #! is run by what stands there
+        stdin=subprocess.DEVNULL,
+        stdout=pipe,
+        stderr=subprocess.STDOUT,
+        cwd=order["directory"],
+        env=environment,
+        user=who.pw_uid,
+        group=who.pw_gid,
+        extra_groups=os.getgrouplist(who.pw_name, who.pw_gid),
+        umask=0o022,
+        start_new_session=True,
+    )
     write(place / "pid", child.pid)
     # Who stops it writes `stop`, then reads `pid`: one of the two sees the other's.
     if (place / "stop").exists():
@@ -133,11 +136,15 @@ def ended(code: int, reason: str) -> dict[str, Any]:
     return {"exit": code, "reason": reason, "at": time.time()}
 
 
-def write(path: Path, value: object) -> None:
-    """Whole or not at all: it is read from outside at any time."""
+def write(path: Path, value: object) -> bool:
+    """Whole or not at all: it is read from outside at any time. Whether the disk took it."""
     part = path.with_suffix(".part")
-    part.write_text(json.dumps(value))
-    part.rename(path)
+    try:
+        part.write_text(json.dumps(value))
+        part.rename(path)
+    except OSError:
+        return False
+    return True
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ plane that was killed finds it again. An invocation that lies there is not deliv
 
 from __future__ import annotations
 
-import contextlib
 import json
 import time
 from datetime import UTC, datetime, timedelta
@@ -15,7 +14,7 @@ from typing import Any, Final
 from docker.models.containers import Container
 
 from emulator.cloud import Cloud
-from emulator.plane.engine import Engine, ScriptError
+from emulator.plane.engine import Engine
 from emulator.plane.machines import Machines
 from emulator.services.ecs import invocations
 from emulator.services.ecs.model_commands import UNFINISHED, Invocation, Run, Status
@@ -34,10 +33,12 @@ _SELDOM: Final = 5.0  # seconds between two looks at one that runs for long, at 
 
 # $1 is the invocation's folder.
 _DELIVER: Final = '[ -e "$1" ] || exec python3 "$2" "${1##*/}"'
-_LOOK: Final = 'cd "$1" || exit 1; cat ended 2>/dev/null; echo; cat output 2>/dev/null; true'
+_LOOK: Final = (
+    'cd "$1" 2>/dev/null || { echo gone; exit 0; }; cat ended 2>/dev/null; echo; cat output 2>/dev/null; true'
+)
 _KILL: Final = (
-    'cd "$1" || exit 0; : > stop; [ -e ended ] && exit 0; '
-    '{ read -r pid < pid && kill -s KILL -- "-$pid"; } 2>/dev/null; true'
+    'cd "$1" || exit 0; touch stop; [ -e ended ] && exit 0; '
+    '[ -e pid ] && kill -s KILL -- "-$(cat pid)" 2>/dev/null; true'
 )
 _MOVING: Final = ("Starting", "Stopping")
 
@@ -82,14 +83,13 @@ class Assistant:
         elif (container := self._machines.find(instance.id)) is None:
             pass  # it is being made anew
         elif begun and _since(instance) > _since(run):
-            with contextlib.suppress(ScriptError):  # a machine that was made anew knows nothing of it
-                self._look(run, invocation, container)
+            self._look(run, invocation, container)
             self._end(run, "Error", "ExecutionInterrupted")  # unless it had ended before that
         elif begun or self._deliver(run, invocation, instance, container):
             self._watch(run.id, invocation, container)
 
     def _deliver(self, run: Run, invocation: Invocation, instance: Instance, container: Container) -> bool:
-        """Whether it runs now."""
+        """Whether it runs now. Raises ScriptError where the machine does not take it; it is tried again."""
         place = f"{FOLDER}/{invocation.id}"
         order = {
             "content": invocations.script(self._cloud, invocation, instance),
@@ -97,19 +97,14 @@ class Assistant:
             "user": invocation.user or "root",
             "timeout": invocation.timeout,
         }
-        command = ["sh", "-c", _DELIVER, "sh", place, AGENT]
         late = self._cloud.now() > run.created + DELIVERED_WITHIN
-        try:
-            if late:  # it may be there already, by a plane that was killed before it could say so
-                self._engine.run(container, ["test", "-e", place])
-            else:
-                self._engine.run(container, command, stdin=json.dumps(order).encode())
-        except ScriptError as failure:
-            if late:
-                self._end(run, "Aborted", "DeliveryTimeout")
-            else:
-                self._end(run, "Aborted", "ClientNotResponse", why=str(failure))
+        if not late:
+            command = ["sh", "-c", _DELIVER, "sh", place, AGENT]
+            self._engine.run(container, command, stdin=json.dumps(order).encode())
+        elif self._engine.run(container, ["sh", "-c", '[ -e "$1" ] || echo no', "sh", place]):
+            self._end(run, "Aborted", "DeliveryTimeout")
             return False
+        # Else it is there already, by a plane that was killed before it could say so.
         now = self._cloud.now()
         if self._put(run, status="Running", since=now, started=now) is None:  # it was cancelled meanwhile
             self._kill(invocation, container)
@@ -122,12 +117,7 @@ class Assistant:
             run = self._cloud.store.get(Run, run_id)
             if run is None or run.status not in UNFINISHED:
                 return
-            try:
-                over = self._look(run, invocation, container)
-            except ScriptError as failure:
-                self._end(run, "Error", "ClientNotResponse", why=str(failure))
-                return
-            if over:
+            if self._look(run, invocation, container):
                 return
             if time.monotonic() > until:
                 elapsed = (self._cloud.now() - _since(run)).total_seconds()
@@ -136,11 +126,14 @@ class Assistant:
             time.sleep(_OFTEN)
 
     def _look(self, run: Run, invocation: Invocation, container: Container) -> bool:
-        """Whether the run is over. Raises ScriptError where the machine knows nothing of it."""
+        """Whether the run is over. Raises ScriptError where the machine goes down meanwhile."""
         if run.status == "Stopping":
             self._kill(invocation, container)
         command = ["sh", "-c", _LOOK, "sh", f"{FOLDER}/{invocation.id}"]
         ended, output = self._engine.run(container, command).split("\n", 1)
+        if ended == "gone":  # it runs on a machine that was made anew since
+            self._end(run, "Error", "ExecutionInterrupted")
+            return True
         seen: dict[str, Any] = json.loads(output or '{"output": "", "dropped": 0}')
         if ended:
             self._finish(run, json.loads(ended), seen)
