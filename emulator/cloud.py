@@ -43,7 +43,7 @@ class Cloud:
     ids: Ids
     account: str
     folder: Path
-    """Where what is too large for the store lies: objects of buckets, output of commands."""
+    """Where what is too large for the store lies: objects of buckets."""
     public: IPv4Network = PUBLIC
     pace: float = 1.0
     """How long the steps of states take, against what is usual here; 0: at once."""

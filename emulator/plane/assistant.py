@@ -14,10 +14,9 @@ from typing import Any, Final
 from docker.models.containers import Container
 
 from emulator.cloud import Cloud
-from emulator.plane.engine import Engine, ScriptError
+from emulator.plane.engine import Engine
 from emulator.plane.machines import Machines
 from emulator.services.ecs import invocations
-from emulator.services.ecs.invocations import LARGEST_OUTPUT
 from emulator.services.ecs.model_commands import UNFINISHED, Invocation, Run, Status
 from emulator.services.ecs.model_instances import Instance
 
@@ -28,17 +27,20 @@ HOME: Final = "/root"
 DELIVERED_WITHIN: Final = timedelta(minutes=1)
 ANSWERS_WITHIN: Final = timedelta(seconds=30)
 """How long after its time is over a command's agent has to say how it ended."""
-_WATCHED: Final = 1.5  # seconds that a run is watched closely: most are over by then
+_WATCHED: Final = 0.7  # seconds that a run is watched closely: most are over by then
 _OFTEN: Final = 0.1  # seconds between two looks then
 _SELDOM: Final = 5.0  # seconds between two looks at one that runs for long, at most
 
 # $1 is the invocation's folder.
 _DELIVER: Final = '[ -e "$1" ] || exec python3 "$2" "${1##*/}"'
 _LOOK: Final = (
-    'cd "$1" || exit 1; cat ended 2>/dev/null; echo; stat -c %s output 2>/dev/null || echo 0; '
-    f"tail -c {LARGEST_OUTPUT} output 2>/dev/null | base64 -w0"
+    'cd "$1" 2>/dev/null || { echo gone; exit 0; }; cat ended 2>/dev/null; echo; cat output 2>/dev/null; true'
 )
-_KILL: Final = 'pid=$(cat "$1/pid") && kill -s KILL -- "-$pid"; true'
+_KILL: Final = (
+    'cd "$1" || exit 0; touch stop; [ -e ended ] && exit 0; '
+    '[ -e pid ] && kill -s KILL -- "-$(cat pid)" 2>/dev/null; true'
+)
+_MOVING: Final = ("Starting", "Stopping")
 
 
 class Assistant:
@@ -67,37 +69,42 @@ class Assistant:
             return
         instance = store.get(Instance, run.instance)
         begun = run.status != "Pending"
-        if instance is None:
+        if run.unreachable is not None:  # it was ordered when this cloud had no machines
+            self._end(run, "Aborted", "ClientNotRunning", run.unreachable, why=invocations.NO_MACHINE)
+        elif instance is None:
             self._end(run, "Error" if begun else "Aborted", "InstanceReleased")
-        elif begun and (instance.status != "Running" or _since(instance) > _since(run)):
-            self._end(run, "Error", "ExecutionInterrupted")
+        elif begun and instance.status in _MOVING:
+            pass  # what the agent wrote down is read once the machine is there again
         elif instance.status != "Running":
-            self._end(run, "Aborted", "InstanceNotRunning")
-        elif not begun and self._cloud.now() > run.created + DELIVERED_WITHIN:
-            self._end(run, "Aborted", "DeliveryTimeout")
-        else:
-            container = self._machines.find(instance.id)
-            if container is None:
-                return
-            if begun or self._deliver(run, invocation, instance, container):
-                self._watch(run.id, invocation, container)
+            if begun:
+                self._end(run, "Error", "ExecutionInterrupted")
+            else:
+                self._end(run, "Aborted", "InstanceNotRunning")
+        elif (container := self._machines.find(instance.id)) is None:
+            pass  # it is being made anew
+        elif begun and _since(instance) > _since(run):
+            self._look(run, invocation, container)
+            self._end(run, "Error", "ExecutionInterrupted")  # unless it had ended before that
+        elif begun or self._deliver(run, invocation, instance, container):
+            self._watch(run.id, invocation, container)
 
     def _deliver(self, run: Run, invocation: Invocation, instance: Instance, container: Container) -> bool:
-        """Whether it runs now."""
+        """Whether it runs now. Raises ScriptError where the machine does not take it; it is tried again."""
+        place = f"{FOLDER}/{invocation.id}"
         order = {
-            "interpreter": ["sh", "-c"],  # what begins with #! is run by what stands there
-            "suffix": ".sh",
             "content": invocations.script(self._cloud, invocation, instance),
             "directory": invocation.directory or HOME,
             "user": invocation.user or "root",
             "timeout": invocation.timeout,
         }
-        command = ["sh", "-c", _DELIVER, "sh", f"{FOLDER}/{invocation.id}", AGENT]
-        try:
+        late = self._cloud.now() > run.created + DELIVERED_WITHIN
+        if not late:
+            command = ["sh", "-c", _DELIVER, "sh", place, AGENT]
             self._engine.run(container, command, stdin=json.dumps(order).encode())
-        except ScriptError as failure:
-            self._end(run, "Aborted", "ClientNotResponse", why=str(failure))
+        elif self._engine.run(container, ["sh", "-c", '[ -e "$1" ] || echo no', "sh", place]):
+            self._end(run, "Aborted", "DeliveryTimeout")
             return False
+        # Else it is there already, by a plane that was killed before it could say so.
         now = self._cloud.now()
         if self._put(run, status="Running", since=now, started=now) is None:  # it was cancelled meanwhile
             self._kill(invocation, container)
@@ -110,12 +117,7 @@ class Assistant:
             run = self._cloud.store.get(Run, run_id)
             if run is None or run.status not in UNFINISHED:
                 return
-            try:
-                over = self._look(run, invocation, container)
-            except ScriptError as failure:
-                self._end(run, "Error", "ClientNotResponse", why=str(failure))
-                return
-            if over:
+            if self._look(run, invocation, container):
                 return
             if time.monotonic() > until:
                 elapsed = (self._cloud.now() - _since(run)).total_seconds()
@@ -124,12 +126,15 @@ class Assistant:
             time.sleep(_OFTEN)
 
     def _look(self, run: Run, invocation: Invocation, container: Container) -> bool:
-        """Whether the run is over. Raises ScriptError where the machine knows nothing of it."""
+        """Whether the run is over. Raises ScriptError where the machine goes down meanwhile."""
         if run.status == "Stopping":
             self._kill(invocation, container)
         command = ["sh", "-c", _LOOK, "sh", f"{FOLDER}/{invocation.id}"]
-        ended, size, output = self._engine.run(container, command).split("\n", 2)
-        seen: dict[str, Any] = {"output": output.strip(), "dropped": max(0, int(size) - LARGEST_OUTPUT)}
+        ended, output = self._engine.run(container, command).split("\n", 1)
+        if ended == "gone":  # it runs on a machine that was made anew since
+            self._end(run, "Error", "ExecutionInterrupted")
+            return True
+        seen: dict[str, Any] = json.loads(output or '{"output": "", "dropped": 0}')
         if ended:
             self._finish(run, json.loads(ended), seen)
             return True
@@ -173,16 +178,23 @@ class Assistant:
         why: str = "",
         **changed: Any,
     ) -> None:
-        over = invocations.ended(run, at or self._cloud.now(), status, error, why=why[:300], **changed)
-        self._put(run, **{name: value for name, value in dict(over).items() if name != "stopped"})
+        """Over; nothing where it is that already."""
+        store = self._cloud.store
+        with store.transaction():
+            if (now := self._open(run)) is not None:
+                at = at or self._cloud.now()
+                store.put(invocations.ended(now, at, status, error, why=why[:300], **changed))
 
     def _put(self, run: Run, **changed: Any) -> Run | None:
-        """The run with other values, unless the API has ended it meanwhile. One that it stops stays so."""
+        """The run with other values, unless the API has ended it meanwhile."""
         with self._cloud.store.transaction():
-            now = self._cloud.store.get(Run, run.id)
-            if now is None or now.status not in UNFINISHED:
-                return None
-            return self._cloud.store.put(now.but(**changed))
+            now = self._open(run)
+            return None if now is None else self._cloud.store.put(now.but(**changed))
+
+    def _open(self, run: Run) -> Run | None:
+        """As it is now, unless it is over."""
+        now = self._cloud.store.get(Run, run.id)
+        return None if now is None or now.status not in UNFINISHED else now
 
 
 def _since(thing: Run | Instance) -> datetime:

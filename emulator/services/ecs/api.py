@@ -1,6 +1,7 @@
 """The ECS service, 2014-05-26: all its actions. https://help.aliyun.com/zh/ecs/developer-reference/"""
 
 from emulator.services.ecs import (
+    assistant_api,
     auto_snapshot_policies_api,
     catalogue_api,
     commands_api,
@@ -21,6 +22,7 @@ from emulator.services.ecs.service import ECS
 
 __all__ = [
     "ECS",
+    "assistant_api",
     "auto_snapshot_policies_api",
     "catalogue_api",
     "commands_api",

@@ -1,26 +1,19 @@
-"""Actions that tell what came of running Cloud Assistant's commands, and whether its agents answer."""
+"""Actions that tell what came of running Cloud Assistant's commands."""
 
 from __future__ import annotations
 
 import json
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Any
 
-from pydantic import Field
-
-from emulator.api.call import Answer, Call, Says
-from emulator.api.errors import ApiError, missing_parameter, not_served
-from emulator.api.paging import Either
-from emulator.services.ecs import invocations, resource_types
+from emulator.api.call import Answer, Call
+from emulator.api.errors import missing_parameter, not_served
+from emulator.services.ecs import invocations
 from emulator.services.ecs.commands_api import Encoding, Listed, Tags, like, paged, shown
-from emulator.services.ecs.model_commands import UNFINISHED, Invocation, Run
-from emulator.services.ecs.model_instances import Instance
+from emulator.services.ecs.model_commands import Invocation, Run
 from emulator.services.ecs.service import ECS
 from emulator.tags import match, shaped
 from emulator.times import seconds_utc
-
-VERSION: Final = "2.2.3.857"
-"""Of the assistant's agent: one that knows all that is served here."""
 
 
 class DescribeInvocations(Listed):
@@ -40,7 +33,7 @@ class DescribeInvocations(Listed):
 
 @ECS.action
 def describe_invocations(call: Call, given: DescribeInvocations) -> Answer:
-    """The latest first."""
+    """The latest first. With an instance Alibaba Cloud does not look at names and modes."""
     if given.include_output and not (given.invoke_id or given.instance_id):
         raise missing_parameter("InvokeId")
     runs = _runs(call)
@@ -49,9 +42,9 @@ def describe_invocations(call: Call, given: DescribeInvocations) -> Answer:
         for one in reversed(call.cloud.store.all(Invocation, call.region))
         if given.invoke_id in ("", one.id)
         and given.command_id in ("", one.command)
-        and like(given.command_name, one.name)
+        and (given.instance_id or like(given.command_name, one.name))
         and given.command_type in ("", one.type)
-        and given.repeat_mode in ("", "Once")
+        and (given.instance_id or given.repeat_mode in ("", "Once"))
         and not given.timed
         and given.resource_group_id in ("", one.resource_group)
         and match(one.tags, given.tag)
@@ -189,51 +182,3 @@ def describe_invocation_results(call: Call, given: DescribeInvocationResults) ->
         for one, run in part
     ]
     return {"Invocation": said | {"InvocationResults": {"InvocationResult": results}}}
-
-
-class DescribeCloudAssistantStatus(Either):
-    instance_id: Annotated[
-        tuple[str, ...],
-        Field(max_length=100),
-        Says("InstanceIds.ExceedLimit", "The number of instance IDs exceeds the upper limit.", 403),
-    ] = ()
-    """Where some are named, all of them are answered at once."""
-    os_type: Annotated[Literal["", "Linux", "Windows", "FreeBSD"], Field(alias="OSType")] = ""
-
-
-@ECS.action
-def describe_cloud_assistant_status(call: Call, given: DescribeCloudAssistantStatus) -> Answer:
-    held = {one.id: one for one in call.cloud.store.all(Instance, call.region)}
-    if not held.keys() >= set(given.instance_id):
-        raise ApiError(404, "InvalidInstanceIds.NotFound", "The specified InstanceIds are not found.")
-    named = list(dict.fromkeys(given.instance_id))
-    found = [held[one] for one in named or held] if given.os_type in ("", "Linux") else []
-    part, said = paged(given, found)
-    if named:
-        part = found
-    by_instance: dict[str, list[Run]] = {}
-    for runs in _runs(call).values():
-        for run in runs:
-            by_instance.setdefault(run.instance, []).append(run)
-    rows = [_assistant(call, one, by_instance.get(one.id, [])) for one in part]
-    return said | {"InstanceCloudAssistantStatusSet": {"InstanceCloudAssistantStatus": rows}}
-
-
-def _assistant(call: Call, one: Instance, runs: list[Run]) -> dict[str, Any]:
-    """It answers where a machine runs; the others have none that could."""
-    answers = call.cloud.machines and one.status == "Running"
-    started = [run.started for run in runs if run.started is not None]
-    return {
-        "InstanceId": one.id,
-        "CloudAssistantStatus": "true" if answers else "false",
-        "CloudAssistantVersion": VERSION if call.cloud.machines else "",
-        "LastHeartbeatTime": seconds_utc(call.now) if answers else "",
-        "InvocationCount": len(started),
-        "ActiveTaskCount": sum(run.status in UNFINISHED for run in runs),
-        "LastInvokedTime": seconds_utc(max(started)) if started else "",
-        "OSType": "Linux",
-        "SupportSessionManager": False,
-    }
-
-
-resource_types.serves("invocation", Invocation)

@@ -21,8 +21,8 @@ MOST_STOPPED: Final = 50
 DAILY: Final = 5000
 """Invocations of one region in a day, without a raised quota."""
 KEPT: Final = timedelta(days=30)
-LARGEST_OUTPUT: Final = 24 * 1024
-"""Bytes of an output that are kept: the last ones."""
+MOST_KEPT: Final = 10_000
+"""Runs of one region; the oldest that are over go first."""
 
 INFO: Final = {
     "InstanceReleased": "the specified instance has been released",
@@ -38,6 +38,7 @@ INFO: Final = {
     "ExitCodeNonzero": "the command execution exit code is not zero",
 }
 """What ErrorInfo says with an ErrorCode."""
+NO_MACHINE: Final = "no machine runs behind this emulator"
 
 
 @dataclass(frozen=True)
@@ -134,12 +135,14 @@ def _too_many() -> ApiError:
 
 def _forget_old(call: Call) -> None:
     store = call.cloud.store
-    for run in store.all(Run, call.region):
-        if run.created < call.now - KEPT and run.over(call.now):
+    runs = store.all(Run, call.region)
+    for place, run in enumerate(runs):
+        old = place < len(runs) - MOST_KEPT or run.created < call.now - KEPT
+        if old and run.over(call.now):
             store.remove(run)
     left = {run.invocation for run in store.all(Run, call.region)}
     for one in store.all(Invocation, call.region):
-        if one.id not in left and one.created < call.now - KEPT:
+        if one.id not in left:
             store.remove(one)
 
 
@@ -187,8 +190,7 @@ def seen(run: Run, now: datetime) -> Run:
     """As it is by now. Without machines nothing ran, and none of it is said to have."""
     if run.unreachable is None or not run.over(now):
         return run
-    why = "no machine runs behind this emulator"
-    return ended(run, run.unreachable, "Aborted", "ClientNotRunning", why=why)
+    return ended(run, run.unreachable, "Aborted", "ClientNotRunning", why=NO_MACHINE)
 
 
 def ended(run: Run, at: datetime, status: Status, error: str = "", *, why: str = "", **changed: Any) -> Run:

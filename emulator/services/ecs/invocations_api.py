@@ -1,4 +1,4 @@
-"""Actions that run Cloud Assistant's commands."""
+"""Actions that run Cloud Assistant's commands, and stop them. What came of it stands in a file of its own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pydantic import Field
 
 from emulator.api.call import Answer, Call, Request, Says
 from emulator.api.errors import ApiError, not_served
-from emulator.services.ecs import commands, invocations
+from emulator.services.ecs import commands, invocations, resource_types
 from emulator.services.ecs.commands_api import (
     Description,
     Directory,
@@ -17,7 +17,7 @@ from emulator.services.ecs.commands_api import (
     Timeout,
 )
 from emulator.services.ecs.invocations import Order
-from emulator.services.ecs.model_commands import Command
+from emulator.services.ecs.model_commands import Command, Invocation
 from emulator.services.ecs.service import ECS
 from emulator.tags import checked
 
@@ -129,3 +129,6 @@ class StopInvocation(Request):
 def stop_invocation(call: Call, given: StopInvocation) -> Answer:
     invocations.stop(call, invocations.find(call.cloud, call.region, given.invoke_id), given.instance_id)
     return {}
+
+
+resource_types.serves("invocation", Invocation)
