@@ -10,6 +10,7 @@ from typing import Final
 
 from emulator.cloud import Cloud
 from emulator.services.ecs.model_instances import Disk, Instance
+from emulator.services.ecs.model_snapshots import Snapshot
 
 INSTANCE_STEPS: Final = {
     "Pending": ("Starting", 0.2),
@@ -21,7 +22,11 @@ DISK_STEPS: Final = {
     "Creating": ("Available", 0.3),
     "Attaching": ("In_use", 0.3),
     "Detaching": ("Available", 0.3),
+    "ReIniting": ("In_use", 0.3),
 }
+
+
+SNAPSHOT_SECONDS: Final = 0.5
 
 
 def move(cloud: Cloud) -> None:
@@ -57,4 +62,10 @@ def move(cloud: Cloud) -> None:
             changes["attached"] = reached
         if disk.status == "Detaching":
             changes |= {"instance": "", "device": "", "with_instance": False, "detached": reached}
+        if disk.status == "ReIniting" and not disk.instance:
+            changes["status"] = "Available"
         cloud.store.put(disk.but(**changes))
+    for snapshot in cloud.store.all(Snapshot):
+        reached = snapshot.since + timedelta(seconds=SNAPSHOT_SECONDS * cloud.pace)
+        if snapshot.status == "progressing" and reached <= cloud.now():
+            cloud.store.put(snapshot.but(status="accomplished", since=reached))

@@ -18,6 +18,7 @@ from emulator.control import PREFIX, is_local
 from emulator.services.ecs import reach, security_groups
 from emulator.services.ecs.model_groups import SecurityGroup, SecurityGroupRule
 from emulator.services.ecs.model_instances import Disk, Instance
+from emulator.services.ecs.model_snapshots import Snapshot
 from emulator.services.ecs.rule_text import port_text
 from emulator.services.vpc.model import Eip, Vpc, VSwitch
 from emulator.times import seconds_utc
@@ -78,6 +79,11 @@ def _disks(cloud: Cloud) -> Iterator[Row]:
     for one in cloud.store.all(Disk):
         kind = "system" if one.system else "data"
         yield one.id, one.name, kind, f"{one.size} GiB", one.status, one.instance, one.device, one.trouble
+
+
+def _snapshots(cloud: Cloud) -> Iterator[Row]:
+    for one in cloud.store.all(Snapshot):
+        yield one.id, one.name, one.disk, f"{one.size} GiB", one.status, one.trouble
 
 
 def _public(cloud: Cloud, instance: Instance) -> object:
@@ -147,6 +153,7 @@ for _section in (
         _instances,
     ),
     Section("Disks", ("Id", "Name", "Kind", "Size", "Status", "In", "As", "Trouble"), _disks),
+    Section("Snapshots", ("Id", "Name", "Of", "Size", "Status", "Trouble"), _snapshots),
     Section("EIPs", ("Id", "Name", "Region", "Address", "Status", "Held by", "Private"), _eips),
     Section("Security groups", ("Id", "Name", "Region", "VPC", "Type", "Among themselves"), _groups),
     Section(

@@ -28,7 +28,7 @@ set -e
 loop=$(losetup -j "/disks/$1.img" | cut -d: -f1 | head -n 1)
 if [ "$2" -gt 0 ]; then
     nsenter -t "$2" -m sh -c '
-        sed -n "s|^$1 \\([^ ]*\\) .*|\\1|p" /proc/self/mounts | sort -r | while read -r at; do
+        sed -n "s|^$1 \\([^ ]*\\) .*|\\1|p" /proc/1/mounts | sort -r | while read -r at; do
             umount "$at" || umount -l "$at"
         done
         rm -f "$1" "/dev/disk/by-id/virtio-$2"
@@ -36,6 +36,31 @@ if [ "$2" -gt 0 ]; then
 fi
 [ -z "$loop" ] || losetup -d "$loop"
 [ -z "$(losetup -j "/disks/$1.img")" ] || { echo "the disk is still in use on the machine" >&2; exit 1; }
+"""
+
+
+# What is mounted is frozen while it is copied: the copy is of one moment, and all that was written is in it.
+_SNAPSHOT = """
+set -e
+frozen=
+if [ "$3" -gt 0 ]; then
+    frozen=$(nsenter -t "$3" -m sed -n "s|^$4 \\([^ ]*\\) .*|\\1|p" /proc/1/mounts | head -n 1)
+fi
+thaw() { [ -z "$frozen" ] || nsenter -t "$1" -m fsfreeze -u "$frozen"; }
+trap 'thaw "$3"' EXIT
+[ -z "$frozen" ] || nsenter -t "$3" -m fsfreeze -f "$frozen"
+[ -e "/disks/$1.img" ] || { echo "the disk has no file" >&2; exit 1; }
+cp --sparse=always --reflink=auto "/disks/$1.img" "/disks/$2.part"
+mv "/disks/$2.part" "/disks/$2.snap"
+"""
+_COPY = """
+set -e
+cp --sparse=always --reflink=auto "/disks/$1.snap" "/disks/$2.part"
+truncate -s "$3" "/disks/$2.part"
+# A machine that is off leaves its device behind.
+losetup -j "/disks/$2.img" | cut -d: -f1 | xargs -r losetup -d
+[ -z "$(losetup -j "/disks/$2.img")" ] || { echo "the disk is in use" >&2; exit 1; }
+mv "/disks/$2.part" "/disks/$2.img"
 """
 
 
@@ -49,6 +74,22 @@ class Disks:
     def create(self, disk: Disk) -> None:
         """A sparse file; it grows as it is written to."""
         self._sh('[ -e "$1" ] || truncate -s "$2" "$1"', f"/disks/{disk.id}.img", f"{disk.size}G")
+
+    def snapshot(self, disk: Disk, snapshot_id: str, process: int) -> None:
+        """A copy of what is on the disk. process: of the machine that it is in, 0 where that does not run."""
+        self._sh(_SNAPSHOT, disk.id, snapshot_id, str(process), seen_as(disk))
+
+    def copy(self, snapshot_id: str, disk: Disk) -> None:
+        """What the snapshot has, in the place of all that the disk has. No machine may have its device."""
+        self._sh(_COPY, snapshot_id, disk.id, f"{disk.size}G")
+
+    def forget(self, snapshot_id: str) -> None:
+        self._sh('rm -f "/disks/$1.snap" "/disks/$1.part"', snapshot_id)
+
+    def snapshots(self) -> set[str]:
+        """The ids of the snapshots that have a file."""
+        found = self._sh("ls /disks").split()
+        return {name.removesuffix(".snap") for name in found if name.endswith(".snap")}
 
     def grow(self, disk: Disk) -> None:
         """To its size. A machine that has it sees that at once."""

@@ -22,6 +22,7 @@ from emulator.plane.machines import Machines
 from emulator.plane.networks import Desired, Networks
 from emulator.plane.wiring import Link
 from emulator.services.ecs.model_instances import Disk, Instance
+from emulator.services.ecs.model_snapshots import Snapshot
 from emulator.services.vpc.model import Vpc, VSwitch
 
 AT_ONCE: Final = 6
@@ -50,6 +51,7 @@ class Plane:
         self._waits: dict[str, threading.Timer] = {}
         self._processes: dict[str, int] = {}
         self._files: set[str] = set()  # disks that have a file, as far as is known
+        self._copies: set[str] = set()  # snapshots that have a file
         self._sizes: dict[str, int] = {}  # of those, in GiB, as they were made here
         self._lock = threading.Lock()
         self._vpc_locks: dict[str, threading.Lock] = {}
@@ -63,6 +65,7 @@ class Plane:
         self.cloud.machines = True
         self.cloud.plane = self.told
         self._files = self._disks.present()
+        self._copies = self._disks.snapshots()
         self.cloud.store.watch(lambda _: self._wake.set())
         self._thread.start()
 
@@ -90,6 +93,7 @@ class Plane:
         store = self.cloud.store
         waits = {one.id: one.trouble for one in store.all(Instance) if one.trouble}
         waits |= {one.id: one.trouble for one in store.all(Disk) if one.trouble}
+        waits |= {one.id: one.trouble for one in store.all(Snapshot) if one.trouble}
         return {"trouble": self.trouble, "containers": there, "waits": waits}
 
     # --- looking
@@ -129,13 +133,20 @@ class Plane:
             self._do(vpc, self._wire)
         known = {disk.id for disk in store.all(Disk)}
         for disk in store.all(Disk):
-            if disk.status in ("Creating", "Attaching", "Detaching"):
+            if disk.status in ("Creating", "Attaching", "Detaching", "ReIniting"):
                 self._do(disk.id, self._move_disk)
             elif not disk.system and self._sizes.get(disk.id) != disk.size:
                 self._do(disk.id, self._grow_disk)
         for gone in self._files - known:
             self._do(gone, self._delete_disk)
         self._files = known
+        snapshots = {one.id: one for one in store.all(Snapshot)}
+        for snapshot in snapshots.values():
+            if snapshot.status == "progressing":
+                self._do(snapshot.id, self._copy)
+        for gone in self._copies - snapshots.keys():
+            self._do(gone, self._forget_copy)
+        self._copies = set(snapshots)
         for run in self._assistant.due():
             self._do(run, self._assistant.move)
 
@@ -178,9 +189,9 @@ class Plane:
     def _tell(self, name: str, why: str) -> None:
         """Keep why a thing does not move on, where it is shown."""
         with self.cloud.store.transaction():
-            for cls in (Instance, Disk):
+            for cls in (Instance, Disk, Snapshot):
                 thing = self.cloud.store.get(cls, name)
-                if isinstance(thing, Instance | Disk) and thing.trouble != why[:500]:
+                if isinstance(thing, Instance | Disk | Snapshot) and thing.trouble != why[:500]:
                     log.warning("%s: %s", name, why)
                     self.cloud.store.put(thing.but(trouble=why[:500]))
 
@@ -321,6 +332,9 @@ class Plane:
         if disk.status == "Creating":
             self._make_disk(disk)
             self._set_disk(disk, status="Available")
+        elif disk.status == "ReIniting":
+            self._disks.copy(disk.snapshot, disk)
+            self._set_disk(disk, status="In_use" if disk.instance else "Available")
         elif disk.status == "Attaching":
             if process:
                 self._disks.attach(disk, process)
@@ -330,7 +344,10 @@ class Plane:
             self._set_disk(disk, status="Available", instance="", device="", detached=self.cloud.now())
 
     def _make_disk(self, disk: Disk) -> None:
-        self._disks.create(disk)
+        if disk.snapshot:
+            self._disks.copy(disk.snapshot, disk)
+        else:
+            self._disks.create(disk)
         self._sizes[disk.id] = disk.size
 
     def _grow_disk(self, disk_id: str) -> None:
@@ -339,6 +356,20 @@ class Plane:
         if disk is not None and disk.id in self._files:
             self._disks.grow(disk)
             self._sizes[disk.id] = disk.size
+
+    def _copy(self, snapshot_id: str) -> None:
+        snapshot = self.cloud.store.get(Snapshot, snapshot_id)
+        disk = self.cloud.store.get(Disk, snapshot.disk) if snapshot else None
+        if snapshot is None or disk is None:
+            return
+        self._disks.snapshot(disk, snapshot.id, self._process(disk.instance) if disk.instance else 0)
+        with self.cloud.store.transaction():
+            if now := self.cloud.store.get(Snapshot, snapshot_id):
+                at = self.cloud.now()
+                self.cloud.store.put(now.but(status="accomplished", since=at, changed=at, trouble=""))
+
+    def _forget_copy(self, snapshot_id: str) -> None:
+        self._disks.forget(snapshot_id)
 
     def _set_disk(self, disk: Disk, **changed: object) -> None:
         with self.cloud.store.transaction():

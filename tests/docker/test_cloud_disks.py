@@ -9,7 +9,7 @@ import docker
 import pytest
 from alibabacloud_ecs20140526 import models as m
 
-from tests.docker.clouds import Cloud, R, until
+from tests.docker.clouds import ZONE, Cloud, R, until
 
 pytestmark = pytest.mark.docker
 
@@ -105,3 +105,45 @@ def test_another_type_is_there_after_the_next_start(
     container.reload()
     assert container.attrs["HostConfig"]["Memory"] == 8 << 30
     assert container.attrs["HostConfig"]["MemorySwap"] == 8 << 30
+
+
+def test_a_snapshot_has_what_was_on_the_disk(cloud: Cloud, machine: str) -> None:
+    one = data(cloud, machine)
+    says(cloud, machine, "mountpoint -q /data || mount /dev/vdb /data; echo first > /data/a")
+    made = cloud.ecs.create_snapshot(m.CreateSnapshotRequest(disk_id=one)).body.snapshot_id
+
+    def whole() -> bool | None:
+        asked = m.DescribeSnapshotsRequest(**R, snapshot_ids=f'["{made}"]')
+        [found] = cloud.ecs.describe_snapshots(asked).body.snapshots.snapshot
+        return found.status == "accomplished" or None
+
+    until("the snapshot is whole", whole)
+    says(cloud, machine, "echo second > /data/a; sync")
+    asked = m.CreateDiskRequest(**R, zone_id=ZONE, snapshot_id=made)
+    copy = cloud.ecs.create_disk(asked).body.disk_id
+    until("the copy is there", lambda: disk(cloud, copy).status == "Available" or None)
+    assert disk(cloud, copy).size == 40
+    cloud.ecs.attach_disk(m.AttachDiskRequest(disk_id=copy, instance_id=machine))
+    until("it is in", lambda: disk(cloud, copy).status == "In_use" or None)
+    assert (
+        says(cloud, machine, "mkdir -p /copy && mount /dev/vdc /copy && cat /copy/a /data/a")
+        == "first\nsecond"
+    )
+    # One that is mounted is unmounted as it is taken out, with what was just written.
+    says(cloud, machine, "echo third > /copy/a")
+    cloud.ecs.detach_disk(m.DetachDiskRequest(disk_id=copy, instance_id=machine))
+    until("it is out", lambda: disk(cloud, copy).status == "Available" or None)
+    assert says(cloud, machine, "mountpoint -q /copy || echo out") == "out"
+    cloud.ecs.attach_disk(m.AttachDiskRequest(disk_id=copy, instance_id=machine))
+    until("it is in again", lambda: disk(cloud, copy).status == "In_use" or None)
+    assert says(cloud, machine, "mount /dev/vdc /copy && cat /copy/a") == "third"
+    cloud.ecs.stop_instance(m.StopInstanceRequest(instance_id=machine))
+    cloud.reaches(machine, "Stopped")
+    cloud.ecs.reset_disk(m.ResetDiskRequest(disk_id=one, snapshot_id=made))
+    until("it is set back", lambda: disk(cloud, one).status == "In_use" or None)
+    cloud.ecs.start_instance(m.StartInstanceRequest(instance_id=machine))
+    cloud.reaches(machine, "Running")
+    assert says(cloud, machine, "mount /dev/vdb /data && cat /data/a") == "first"
+    cloud.ecs.delete_snapshot(m.DeleteSnapshotRequest(snapshot_id=made))
+    plumber = cloud.client.containers.get(f"berth-cloud-{cloud.name}-plumber")
+    until("its file is gone", lambda: plumber.exec_run(["sh", "-c", "ls /disks/*.snap"]).exit_code or None)

@@ -16,6 +16,7 @@ from emulator.services.ecs import (
     run_instances_api,
     security_group_rules_api,
     security_groups_api,
+    snapshots_api,
     tags_api,
 )
 from emulator.services.ecs.service import ECS
@@ -37,5 +38,6 @@ __all__ = [
     "run_instances_api",
     "security_group_rules_api",
     "security_groups_api",
+    "snapshots_api",
     "tags_api",
 ]

@@ -9,6 +9,7 @@ from emulator.api.errors import ApiError
 from emulator.cloud import Cloud
 from emulator.services.ecs import auto_snapshot_policies, instances, resource_types
 from emulator.services.ecs.model_instances import Disk, Instance
+from emulator.services.ecs.model_snapshots import Snapshot
 from emulator.services.vpc.vpcs import DEFAULT_GROUP
 
 SIZES: Final[dict[str, tuple[int, int]]] = {
@@ -47,6 +48,14 @@ def must_be(disk: Disk, *allowed: str) -> None:
         raise ApiError(403, "IncorrectDiskStatus", "The current disk status does not support this operation.")
 
 
+def must_not_be_copied(cloud: Cloud, disk: Disk) -> None:
+    """Raises ApiError while a snapshot is made of it."""
+    if any(one.disk == disk.id and one.status == "progressing" for one in cloud.store.all(Snapshot)):
+        raise ApiError(
+            403, "IncorrectDiskStatus.CreatingSnapshot", "A previous snapshot creation is in process."
+        )
+
+
 def checked(category: str, size: int, level: str) -> str:
     """The performance level of such a disk. Raises ApiError for a size or a level that it cannot have."""
     least, most = SIZES[category]
@@ -74,6 +83,7 @@ def create(
     zone: str,
     category: str,
     size: int,
+    snapshot: str,
     level: str,
     name: str,
     description: str,
@@ -94,6 +104,7 @@ def create(
             system=False,
             category=category,
             size=size,
+            snapshot=snapshot,
             performance=checked(category, size, level),
             encrypted=encrypted,
             kms_key=kms_key,
@@ -147,6 +158,7 @@ def detach(call: Call, disk: Disk, instance: Instance) -> Disk:
 
 def delete(call: Call, disk: Disk) -> None:
     must_be(disk, "Available")
+    must_not_be_copied(call.cloud, disk)
     auto_snapshot_policies.forget_disk(call.cloud, disk.id)
     call.cloud.store.remove(disk)
 

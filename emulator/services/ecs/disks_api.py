@@ -7,9 +7,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from emulator.api.call import Answer, Call, JsonList, Request, Tag
-from emulator.api.errors import ApiError, not_served
+from emulator.api.errors import ApiError, missing_parameter, not_served
 from emulator.api.paging import Either, either
-from emulator.services.ecs import auto_snapshot_policies, catalogue, disks, instances
+from emulator.services.ecs import auto_snapshot_policies, catalogue, disks, instances, snapshots
 from emulator.services.ecs.model_instances import Disk
 from emulator.services.ecs.run_instances_api import Category, Description, Level
 from emulator.services.ecs.service import ECS
@@ -27,7 +27,9 @@ class OnDisk(Request):
 class CreateDisk(Request):
     zone_id: str
     disk_category: Category = "cloud_essd"
-    size: int
+    size: int | None = None
+    snapshot_id: str = ""
+    """What it is made of; it is as large then, unless a larger size is given."""
     performance_level: Level = ""
     disk_name: Annotated[str, Field(max_length=128)] = ""
     description: Description = ""
@@ -40,11 +42,22 @@ class CreateDisk(Request):
 @ECS.action
 def create_disk(call: Call, given: CreateDisk) -> Answer:
     catalogue.must_be_zone(call.region, given.zone_id)
+    snapshot = snapshots.find(call.cloud, call.region, given.snapshot_id) if given.snapshot_id else None
+    if snapshot is not None:
+        snapshots.must_be_whole(snapshot)
+    size = given.size if given.size is not None else snapshot.size if snapshot else None
+    if size is None:
+        raise missing_parameter("Size")
+    if snapshot is not None and size < snapshot.size:
+        raise ApiError(
+            403, "InvalidDiskSize.TooSmall", "Specified disk size is less than the size of the snapshot."
+        )
     disk = disks.create(
         call,
         zone=given.zone_id,
         category=given.disk_category,
-        size=given.size,
+        size=size,
+        snapshot=given.snapshot_id,
         level=given.performance_level,
         name=given.disk_name,
         description=given.description,
@@ -240,7 +253,7 @@ def _shape(call: Call, one: Disk) -> dict[str, Any]:
         "MultiAttach": "Disabled",
         "BurstingEnabled": False,
         "ProvisionedIops": 0,
-        "SourceSnapshotId": "",
+        "SourceSnapshotId": one.snapshot,
         "ProductCode": "",
         "StorageSetId": "",
         "StorageClusterId": "",

@@ -93,7 +93,9 @@ class Disk(Tagged, kind="disk"):
     delete_auto_snapshots: bool = False
     image: str = ""
     resource_group: str
-    status: Literal["Creating", "Available", "Attaching", "In_use", "Detaching"]
+    snapshot: str = ""
+    """What it was made of, or was reset to."""
+    status: Literal["Creating", "Available", "Attaching", "In_use", "Detaching", "ReIniting"]
     since: datetime
     attached: datetime | None = None
     detached: datetime | None = None
