@@ -51,6 +51,8 @@ class Cloud:
     """Whether machines run behind the instances; what they are told to run is not run otherwise."""
     plane: Callable[[], dict[str, object]] = dict
     """What the machines' side says of itself; nothing where nothing runs."""
+    console: Callable[[str], bytes] = lambda _: b""
+    """What a machine has said on its console, by its instance; nothing where nothing runs."""
     settle: Callable[[], None] = lambda: None
     """Called before each call: brings states that move by the clock to where they are."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)

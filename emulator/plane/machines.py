@@ -8,12 +8,14 @@ from typing import Any, Final
 
 from docker.errors import NotFound
 from docker.models.containers import Container
+from docker.types import LogConfig
 
 from emulator.plane.engine import MACHINE_CAPABILITIES, Engine, remove
 from emulator.plane.names import INSTANCE, ROLE
 from emulator.services.ecs.model_instances import Instance
 
 _PERIOD: Final = 100_000  # microseconds in which the share of the processors is counted: Docker's own
+CONSOLE_LINES: Final = 500
 STOPS_WITHIN: Final = 30
 """Seconds that a machine has to shut down before its power is cut."""
 
@@ -47,6 +49,7 @@ class Machines:
             device_cgroup_rules=["b 7:* rwm"],  # loop devices: the disks
             tmpfs={"/run": "exec,mode=755", "/tmp": "exec,mode=1777"},  # noqa: S108 - the machine's own
             binds={names.root(instance.id): {"bind": "/var/lib/docker", "mode": "rw"}},
+            log_config=LogConfig(type="json-file", config={"max-size": "1m", "max-file": "1"}),
             sysctls={"net.ipv4.ip_forward": "1", "net.ipv6.conf.all.disable_ipv6": "0"},
             **_limits(cpus, memory),
         )
@@ -87,6 +90,11 @@ class Machines:
             container.wait(timeout=STOPS_WITHIN)
         else:
             container.stop(timeout=STOPS_WITHIN)
+
+    def console(self, instance: str) -> bytes:
+        """The last of what it printed while it booted and since; nothing where it is not there yet."""
+        container = self.find(instance)
+        return bytes(container.logs(tail=CONSOLE_LINES)) if container is not None else b""
 
     def set_password(self, container: Container, password: str) -> None:
         """root's, and let sshd ask for it."""

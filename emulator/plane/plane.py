@@ -64,6 +64,7 @@ class Plane:
         self.cloud.public = self._networks.prepare()
         self.cloud.machines = True
         self.cloud.plane = self.told
+        self.cloud.console = self._machines.console
         self._files = self._disks.present()
         self._copies = self._disks.snapshots()
         self.cloud.store.watch(lambda _: self._wake.set())

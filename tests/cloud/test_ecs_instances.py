@@ -320,3 +320,11 @@ def test_one_with_bandwidth_has_a_public_address_of_its_own(
     given = ecs.allocate_public_ip_address(asked).body.ip_address
     assert seen(ecs, instance_ids=f'["{bare}"]')[0].public_ip_address.ip_address == [given]
     assert given not in addresses.values()
+
+
+def test_without_machines_nothing_is_on_a_console(ecs: Ecs, place: dict[str, str], refused: Refused) -> None:
+    [made] = run(ecs, place)
+    body = ecs.get_instance_console_output(m.GetInstanceConsoleOutputRequest(**R, instance_id=made)).body
+    assert (body.instance_id, body.console_output) == (made, "") and body.last_update_time
+    with refused("InvalidInstanceId.NotFound", 404):
+        ecs.get_instance_console_output(m.GetInstanceConsoleOutputRequest(**R, instance_id="i-no"))

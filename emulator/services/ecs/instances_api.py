@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+import base64
+import re
+from typing import Any, ClassVar, Final, Literal
 
 from emulator.api.call import Answer, Call, JsonList, Request, Tag
 from emulator.api.paging import Either, Numbered, either, numbered
@@ -15,6 +17,7 @@ from emulator.services.vpc.eips import Holder
 from emulator.tags import match
 from emulator.times import seconds_utc
 
+_SYMBOLS: Final = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 Status = Literal["", "Pending", "Starting", "Running", "Stopping", "Stopped"]
 
 
@@ -132,6 +135,26 @@ def describe_user_data(call: Call, given: DescribeUserData) -> Answer:
 
 
 # --- power
+
+
+class GetInstanceConsoleOutput(Request):
+    instance_id: str
+    remove_symbols: bool = False
+    """Without what colours a terminal."""
+
+
+@ECS.action
+def get_instance_console_output(call: Call, given: GetInstanceConsoleOutput) -> Answer:
+    """What user data said is here, also where it failed and nobody can log in."""
+    one = instances.find(call.cloud, call.region, given.instance_id)
+    said = call.cloud.console(one.id)
+    if given.remove_symbols:
+        said = _SYMBOLS.sub(b"", said)
+    return {
+        "InstanceId": one.id,
+        "ConsoleOutput": base64.b64encode(said).decode(),
+        "LastUpdateTime": seconds_utc(call.now),
+    }
 
 
 class AttachKeyPair(Request):
