@@ -6,7 +6,6 @@ plane that was killed finds it again. An invocation that lies there is not deliv
 
 from __future__ import annotations
 
-import base64
 import json
 import time
 from datetime import UTC, datetime, timedelta

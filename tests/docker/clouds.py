@@ -182,7 +182,6 @@ class Cloud:
 
         return until(f"{address} answers `{command}`", ask, 60)
 
-
     def booted(self, address: str) -> None:
         """Waits for the end of the first boot, and looks at how it went."""
         told = json.loads(self.answers(address, "cloud-init status --wait --format json || true"))
