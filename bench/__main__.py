@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from bench import backup, gateway, preview, rolling, rolling_systems, scale, systems
+from bench import backup, cloud, gateway, preview, rolling, rolling_systems, scale, systems
 from bench.machine import Processors
 from bench.result import Result, markdown
 
@@ -22,6 +22,7 @@ MEASUREMENTS: Final[dict[str, Callable[[], list[Result]]]] = {
     "edge": rolling.throughput,
     "systems": systems.systems,
     "backup": backup.backup,
+    "cloud": cloud.cloud,
 }
 
 

@@ -44,3 +44,34 @@ for index in range(int(os.environ["BENCH_CONTAINERS"])):
     )
 """
 """So many plain containers (BENCH_CONTAINERS), named BENCH_PREFIX-N, from BENCH_IMAGE."""
+
+CLOUD = """
+import os
+
+import pulumi
+from pulumi_alicloud.ecs.security_group_rule import SecurityGroupRule
+from pulumi_alicloud.provider import Provider
+
+address = os.environ["BENCH_ADDRESS"]
+provider = Provider(
+    "cloud",
+    region="cn-hangzhou",
+    access_key=os.environ["BENCH_KEY"],
+    secret_key=os.environ["BENCH_SECRET"],
+    protocol="HTTP",
+    skip_region_validation=True,
+    endpoints=[dict.fromkeys(("ecs", "vpc", "sts"), address)],
+)
+for index in range(int(os.environ["BENCH_RULES"])):
+    SecurityGroupRule(
+        f"rule-{index}",
+        type="ingress",
+        ip_protocol="tcp",
+        port_range=f"{index + 1}/{index + 1}",
+        cidr_ip="0.0.0.0/0",
+        priority=1,
+        security_group_id="sg-bench",
+        opts=pulumi.ResourceOptions(provider=provider),
+    )
+"""
+"""So many rules of a group (BENCH_RULES) by an API at BENCH_ADDRESS."""
