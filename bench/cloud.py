@@ -1,4 +1,4 @@
-"""The emulated cloud: calls, machines, rules, and the plugin that speaks to it."""
+"""The emulated cloud: how fast its API, its machines, a change of its rules and its previews are."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
@@ -22,98 +21,35 @@ from urllib.parse import urlencode
 import docker
 from alibabacloud_ecs20140526 import models as m
 
-from bench.programs import EMPTY, RULES, VOLUMES
-from bench.result import Result, alternate
+from bench.programs import CLOUD, MANY
+from bench.result import Result
 from bench.workspace import ROOT, workspace
+from emulator.access import AccessKey
+from emulator.plane.names import Names
+from emulator.store import Store
 from tests.cloud.raw import envelope, signature_1
-from tests.docker.clouds import Cloud, R
+from tests.docker.clouds import Cloud, R, until
 
-_CALLS: Final = 2000
-_MANY: Final = 500
+_CALLS: Final = 500
+_WARM: Final = 100
 _AT_ONCE: Final = 20
-_ROUNDS: Final = 5
-_ANYWHERE: Final = {"ip_protocol": "tcp", "port_range": "8080/8080", "source_cidr_ip": "0.0.0.0/0"}
+_CHANGES: Final = 10
+_RESOURCES: Final = 500
+_IDLE: Final = 30.0  # seconds until a machine that booted has nothing to do
+_MIB: Final = 1024 * 1024
 
 
 def cloud() -> list[Result]:
-    """All of it. The goals are those of the rehearsal: what is slower is not rehearsed with."""
-    return [*calls(), *preview(), *machines()]
+    """All of it."""
+    return [*_calls(), *_machines(), _previews()]
 
 
-def calls() -> list[Result]:
-    """Signed calls over kept connections, one after another on each, the emulator on one processor alone."""
-    with _api() as (url, key, secret, pid):
-        os.sched_setaffinity(pid, {0})
-        taken = {what: _rate(url, key, secret, pid, *call) for what, call in _SIMPLE.items()}
-    return [
-        Result(
-            f"the emulator's time for {what}",
-            1000 / rate,
-            "ms",
-            2,
-            f"{rate:.0f} calls a second, {cpu * 1000:.2f} ms of CPU time each",
-        )
-        for what, (rate, cpu) in taken.items()
-    ]
-
-
-_SIMPLE: Final[dict[str, tuple[str, str, dict[str, str]]]] = {
-    "DescribeRegions": ("ecs", "DescribeRegions", {"RegionId": "cn-hangzhou"}),
-    "DescribeVpcs of one VPC": ("vpc", "DescribeVpcs", {"RegionId": "cn-hangzhou"}),
-    "CreateSecurityGroup": ("ecs", "CreateSecurityGroup", {"RegionId": "cn-hangzhou", "VpcId": ""}),
-}
-
-
-def _rate(
-    url: str, key: str, secret: str, pid: int, product: str, action: str, given: dict[str, str]
-) -> tuple[float, float]:
-    """Calls a second, and seconds of the emulator's CPU time for each."""
-    if "VpcId" in given:
-        given = given | {"VpcId": _vpc(url, key, secret)}
-    forms = [_form(key, secret, product, action, given) for _ in range(80 if "Create" in action else _CALLS)]
-    parts = [forms[start::2] for start in range(2)]
-    began, cpu = time.perf_counter(), _cpu(pid)
-    askers = [threading.Thread(target=_ask, args=(url, part)) for part in parts]
-    for asker in askers:
-        asker.start()
-    for asker in askers:
-        asker.join()
-    return len(forms) / (time.perf_counter() - began), (_cpu(pid) - cpu) / len(forms)
-
-
-def _form(key: str, secret: str, product: str, action: str, given: dict[str, str]) -> str:
-    parameters = envelope(key, product, action) | given
-    return urlencode(parameters | {"Signature": signature_1("POST", parameters, secret)})
-
-
-def _ask(url: str, forms: list[str]) -> dict[str, Any]:
-    connection = http.client.HTTPConnection(url.removeprefix("http://"))
-    body: dict[str, Any] = {}
-    for form in forms:
-        connection.request("POST", "/", form, {"Content-Type": "application/x-www-form-urlencoded"})
-        answer = connection.getresponse()
-        body = json.loads(answer.read())
-        if answer.status != 200:
-            raise RuntimeError(f"{body}")
-    connection.close()
-    return body
-
-
-def _vpc(url: str, key: str, secret: str) -> str:
-    given = {"RegionId": "cn-hangzhou", "CidrBlock": "10.0.0.0/16"}
-    made: str = _ask(url, [_form(key, secret, "vpc", "CreateVpc", given)])["VpcId"]
-    time.sleep(1)
-    return made
-
-
-def _cpu(pid: int) -> float:
-    words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+# --- calls
 
 
 @contextmanager
-def _api() -> Iterator[tuple[str, str, str, int]]:
-    """An emulator without machines: its address, a key, the key's secret, its process."""
+def _served() -> Iterator[tuple[str, int, AccessKey]]:
+    """An emulator without machines: address, process, key."""
     with tempfile.TemporaryDirectory(prefix="berth-bench-") as folder:
         process = subprocess.Popen(
             [sys.executable, "-m", "emulator", "serve", "--folder", folder, "--pace", "0"],
@@ -121,129 +57,207 @@ def _api() -> Iterator[tuple[str, str, str, int]]:
             stdout=subprocess.PIPE,
             text=True,
         )
-        assert process.stdout
         try:
-            url = json.loads(process.stdout.readline())["url"]
-            [profile] = json.loads((Path(folder) / "credentials.json").read_text())["profiles"]
-            yield url, profile["access_key_id"], profile["access_key_secret"], process.pid
+            assert process.stdout
+            address = json.loads(process.stdout.readline())["url"].removeprefix("http://")
+            store = Store(Path(folder) / "state.sqlite")
+            key = store.all(AccessKey)[0]
+            store.close()
+            yield address, process.pid, key
         finally:
             process.terminate()
             process.wait()
 
 
-def preview() -> list[Result]:
-    """500 rules of a security group beside 500 volumes, each above the engine's own floor."""
-    with (
-        _api() as (url, key, secret, _),
-        workspace(EMPTY) as empty,
-        workspace(VOLUMES, BENCH_MANY=str(_MANY)) as volumes,
-        workspace(RULES, BENCH_MANY=str(_MANY), BENCH_CLOUD=url.removeprefix("http://")) as rules,
-    ):
-        keys = {"ALICLOUD_ACCESS_KEY": key, "ALICLOUD_SECRET_KEY": secret}
-        rules = replace(rules, environment={**rules.environment, **keys})
-        sides: list[Callable[[], float]] = [
-            lambda side=side: side.run("preview").seconds for side in (empty, volumes, rules)
-        ]
-        floor, by_docker, by_alicloud = alternate(sides, 3)
-    each = [(taken - floor) / _MANY * 1000 for taken in (by_docker, by_alicloud)]
-    detail = (
-        f"{each[1]:.1f} ms each against {each[0]:.1f} ms; {by_alicloud:.1f} s and {by_docker:.1f} s in all"
-    )
-    ratio = each[1] / each[0]
-    return [Result(f"preview of {_MANY} resources, alicloud against docker plugin", ratio, "x", 1.3, detail)]
+def _calls() -> list[Result]:
+    """Simple calls one after the other; the server's time of a core, as a client computes meanwhile."""
+    with _served() as (address, process, key):
+        connection = http.client.HTTPConnection(address)
 
+        def body(product: str, action: str, own: dict[str, str]) -> str:
+            given = envelope(key.id, product, action) | own
+            return urlencode(given | {"Signature": signature_1("POST", given, key.secret)})
 
-def machines() -> list[Result]:
-    """Boots, twenty at once, what one needs, and how soon a rule is one."""
-    client = docker.from_env(timeout=600)
-    with tempfile.TemporaryDirectory(prefix="berth-bench-") as folder:
-        here = Cloud(client, Path(folder))
-        try:
-            vpc, [switch] = here.network("10.0.0.0/16", "10.0.0.0/20")
-            group = here.group(vpc)
-            boots = [_boot(here, client, switch, group) for _ in range(_ROUNDS)]
-            [made] = here.run(switch, group)
-            here.reaches(made, "Running")
-            rule = _rule(here, group, here.eip(made), made)
-            memory, docker_too = _memory(client, here, made)
-            alone = time.perf_counter()
-            many = here.run(switch, group, amount=_AT_ONCE)
-            for one in many:
-                _answers(client, here, one)
-            together = time.perf_counter() - alone
-        finally:
-            here.stop()
-            client.close()
-    each = ", ".join(f"{boot:.1f}" for boot in boots)
-    return [
-        Result("RunInstances until Docker answers on the machine", median(boots), "s", 10, f"{each} s"),
-        Result(f"the same, {_AT_ONCE} machines at once", together, "s", None, "until the last one answers"),
-        Result(
-            "a rule until packets follow it",
-            max(rule),
-            "s",
-            1,
-            f"median {median(rule):.2f} s, the slowest told",
-        ),
-        Result(
-            "memory of an idle machine", memory, "MiB", None, f"{docker_too} processes, Docker's among them"
-        ),
-    ]
+        def ask(text: str) -> dict[str, Any]:
+            connection.request("POST", "/", text, {"Content-Type": "application/x-www-form-urlencoded"})
+            answer = connection.getresponse()
+            read: dict[str, Any] = json.loads(answer.read())
+            if answer.status != 200:
+                raise RuntimeError(f"a call failed: {read}")
+            return read
 
-
-def _boot(here: Cloud, client: docker.DockerClient, switch: str, group: str) -> float:
-    began = time.perf_counter()
-    [made] = here.run(switch, group)
-    _answers(client, here, made)
-    taken = time.perf_counter() - began
-    here.ecs.delete_instance(m.DeleteInstanceRequest(instance_id=made, force=True))
-    return taken
-
-
-def _answers(client: docker.DockerClient, here: Cloud, instance: str) -> None:
-    """Waits until it is Running, as the API says it, and `docker version` works on it."""
-    until = time.monotonic() + 300
-    name = f"berth-cloud-{here.name}-{instance}"
-    while (
-        here.told(instance).status != "Running"
-        or client.containers.get(name).exec_run(["docker", "version"]).exit_code
-    ):
-        if time.monotonic() > until:
-            raise RuntimeError(f"{instance} does not get ready")
-        time.sleep(0.1)
-
-
-def _rule(here: Cloud, group: str, address: str, made: str) -> list[float]:
-    """Seconds from a call's answer until a connection is taken, or is not any more."""
-    here.client.containers.get(f"berth-cloud-{here.name}-{made}").exec_run(
-        ["python3", "-m", "http.server", "8080"], detach=True
-    )
-    taken = []
-    for _ in range(_ROUNDS):
-        for call, request, wanted in (
-            (here.ecs.authorize_security_group, m.AuthorizeSecurityGroupRequest, True),
-            (here.ecs.revoke_security_group, m.RevokeSecurityGroupRequest, False),
+        vpcs = [str(ask(body("vpc", "CreateVpc", {"RegionId": "cn-hangzhou"}))["VpcId"]) for _ in range(10)]
+        own = {"RegionId": "cn-hangzhou", "VpcId": vpcs[3]}
+        results = []
+        for what, product, action, given in (
+            ("reads one VPC of ten", "vpc", "DescribeVpcs", own),
+            ("changes one", "vpc", "ModifyVpcAttribute", own | {"Description": "measured"}),
+            ("asks who it is", "sts", "GetCallerIdentity", {}),
         ):
-            call(request(**R, security_group_id=group, **_ANYWHERE))
-            began = time.perf_counter()
-            while _opens(address) is not wanted:
-                if time.perf_counter() - began > 30:
-                    raise RuntimeError("packets do not follow the rule")
-            taken.append(time.perf_counter() - began)
-    return taken
+            texts = [body(product, action, given) for _ in range(_WARM + _CALLS)]
+            for text in texts[:_WARM]:
+                ask(text)
+            computed, began = _cpu(process), time.perf_counter()
+            for text in texts[_WARM:]:
+                ask(text)
+            took, computed = time.perf_counter() - began, _cpu(process) - computed
+            detail = (
+                f"{_CALLS / computed:.0f} calls a second on one core; "
+                f"by the clock, with the client and whatever else runs, {_CALLS / took:.0f}"
+            )
+            results.append(
+                Result(f"a call that {what}, time of the core", computed / _CALLS * 1000, "ms", 2, detail)
+            )
+        connection.close()
+    return results
+
+
+def _cpu(process: int) -> float:
+    """Seconds that it has computed."""
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+# --- machines
+
+
+def _machines() -> list[Result]:
+    client = docker.from_env(timeout=600)
+    try:
+        with tempfile.TemporaryDirectory(prefix="berth-bench-") as folder:
+            made = Cloud(client, Path(folder))
+            try:
+                return _measured(made, client)
+            finally:
+                made.stop()
+    finally:
+        client.close()
+
+
+def _measured(cloud: Cloud, client: docker.DockerClient) -> list[Result]:
+    vpc, [switch] = cloud.network("10.0.0.0/16", "10.0.1.0/24")
+    group = cloud.group(vpc)
+    names = Names(cloud.name)
+
+    def booted(amount: int) -> tuple[list[str], list[float], list[float]]:
+        """The machines; seconds until each is Running, and until its Docker answers."""
+        began = time.perf_counter()
+        machines = cloud.run(switch, group, amount=amount)
+
+        def wait(machine: str) -> tuple[float, float]:
+            until(f"{machine} runs", lambda: cloud.told(machine).status == "Running" or None, 300)
+            running = time.perf_counter() - began
+            container = client.containers.get(names.machine(machine))
+            until(
+                "Docker answers",
+                lambda: container.exec_run(["docker", "version"]).exit_code == 0 or None,
+                300,
+            )
+            return running, time.perf_counter() - began
+
+        with ThreadPoolExecutor(amount) as pool:
+            times = list(pool.map(wait, machines))
+        return machines, [running for running, _ in times], [answers for _, answers in times]
+
+    alone = [booted(1) for _ in range(3)]
+    answers = [first for _, _, [first] in alone]
+    running = [first for _, [first], _ in alone]
+    detail = f"Running after {median(running):.1f} s; {', '.join(f'{one:.1f}' for one in answers)}"
+    results = [Result("a machine Running with Docker answering", median(answers), "s", 10, detail)]
+    results += _changes(cloud, alone[0][0][0], group)
+    for machines, _, _ in alone[1:]:  # the first has the address that was called
+        _release(cloud, client, machines)
+    many, running, answers = booted(_AT_ONCE)
+    detail = f"Running: the first after {min(running):.0f} s, the last {max(running):.0f} s"
+    results.append(
+        Result(f"{_AT_ONCE} machines at once, Docker of the last", max(answers), "s", None, detail)
+    )
+    time.sleep(_IDLE)
+    used = sorted(_memory(client, names.machine(one)) / _MIB for one in many)
+    detail = f"{_AT_ONCE} of them, {_IDLE:.0f} s later; {used[0]:.0f} to {used[-1]:.0f}; without cached files"
+    results.append(Result("memory of an idle machine, its Docker included", median(used), "MB", None, detail))
+    _release(cloud, client, many)
+    return results
+
+
+def _release(cloud: Cloud, client: docker.DockerClient, machines: list[str]) -> None:
+    for machine in machines:
+        cloud.ecs.delete_instance(m.DeleteInstanceRequest(instance_id=machine, force=True))
+    names = Names(cloud.name)
+    for machine in machines:
+        wanted = {"name": names.machine(machine)}
+        until(
+            f"{machine} is gone",
+            lambda at=wanted: not client.containers.list(all=True, filters=at) or None,
+            120,
+        )
+
+
+def _memory(client: docker.DockerClient, name: str) -> int:
+    """Bytes, without cached files that nobody has needed of late."""
+    told = client.containers.get(name).stats(stream=False)["memory_stats"]
+    kept = told["stats"]
+    return int(told["usage"]) - int(kept.get("total_inactive_file", kept.get("inactive_file", 0)))
+
+
+def _changes(cloud: Cloud, machine: str, group: str) -> list[Result]:
+    """From the call to the first packet that goes the other way: sshd answers, or does not."""
+    address = cloud.eip(machine)
+    rule = {"ip_protocol": "tcp", "port_range": "22/22", "source_cidr_ip": "0.0.0.0/0"}
+
+    def allow() -> None:
+        cloud.ecs.authorize_security_group(
+            m.AuthorizeSecurityGroupRequest(**R, security_group_id=group, **rule)
+        )
+
+    def forbid() -> None:
+        cloud.ecs.revoke_security_group(m.RevokeSecurityGroupRequest(**R, security_group_id=group, **rule))
+
+    def after(change: Callable[[], None], wanted: bool) -> float:
+        began = time.perf_counter()
+        change()
+        while _opens(address) is not wanted:
+            if time.perf_counter() - began > 60:
+                raise RuntimeError("a rule is not in force after a minute")
+        return time.perf_counter() - began
+
+    after(allow, True)  # the address is there by then, too
+    times = [
+        after(change, wanted) for _ in range(_CHANGES) for change, wanted in ((forbid, False), (allow, True))
+    ]
+    detail = f"median {median(times):.2f} s of {len(times)}, rules made and revoked in turns; call included"
+    return [Result("a rule's change in force, the slowest", max(times), "s", 1, detail)]
 
 
 def _opens(address: str) -> bool:
+    """One packet and its answer. What is dropped is given up soon, not asked about again."""
     try:
-        socket.create_connection((address, 8080), 0.05).close()
+        socket.create_connection((address, 22), 0.1).close()
     except OSError:
         return False
     return True
 
 
-def _memory(client: docker.DockerClient, here: Cloud, instance: str) -> tuple[float, int]:
-    """MiB that are not the page cache's, a while after the boot, and how many processes that is."""
-    time.sleep(10)
-    told = client.api.stats(f"berth-cloud-{here.name}-{instance}", stream=False, one_shot=True)
-    memory = told["memory_stats"]
-    return (memory["usage"] - memory["stats"].get("inactive_file", 0)) / 2**20, told["pids_stats"]["current"]
+# --- previews
+
+
+def _previews() -> Result:
+    """The alicloud plugin's resources against the docker plugin's, each above a preview without any."""
+    with _served() as (address, _, key):
+        own = {"BENCH_ADDRESS": address, "BENCH_KEY": key.id, "BENCH_SECRET": key.secret}
+        ours = _each(CLOUD, own)
+    theirs = _each(MANY, {"BENCH_PREFIX": f"bench-{os.getpid()}", "BENCH_IMAGE": "berth/bench:absent"})
+    detail = f"{ours * 1000:.1f} ms each, of CPU time; docker: {theirs * 1000:.1f} ms"
+    return Result(
+        f"preview of {_RESOURCES} alicloud resources against docker's", ours / theirs, "x", 1.3, detail
+    )
+
+
+def _each(program: str, variables: dict[str, str]) -> float:
+    """Seconds of all processes that one resource more takes."""
+    taken = []
+    for size in (0, _RESOURCES):
+        with workspace(program, **variables, BENCH_CONTAINERS=str(size), BENCH_RULES=str(size)) as bench:
+            bench.run("preview")
+            taken.append(min(bench.run("preview").cpu for _ in range(2)))
+    return (taken[1] - taken[0]) / _RESOURCES

@@ -45,44 +45,33 @@ for index in range(int(os.environ["BENCH_CONTAINERS"])):
 """
 """So many plain containers (BENCH_CONTAINERS), named BENCH_PREFIX-N, from BENCH_IMAGE."""
 
-VOLUMES = """
-import os
-
-import pulumi_docker as docker
-
-for index in range(int(os.environ["BENCH_MANY"])):
-    docker.Volume(
-        f"many-{index}",
-        name=f"many-{index}",
-        driver="local",
-        labels=[docker.VolumeLabelArgs(label="berth.bench", value=str(index))],
-    )
-"""
-"""So many volumes (BENCH_MANY): the least that the docker plugin does for a resource."""
-
-RULES = """
+CLOUD = """
 import os
 
 import pulumi
-from pulumi_alicloud import Provider, ProviderEndpointArgs
 from pulumi_alicloud.ecs.security_group_rule import SecurityGroupRule
+from pulumi_alicloud.provider import Provider
 
-place = os.environ["BENCH_CLOUD"]
+address = os.environ["BENCH_ADDRESS"]
 provider = Provider(
     "cloud",
     region="cn-hangzhou",
+    access_key=os.environ["BENCH_KEY"],
+    secret_key=os.environ["BENCH_SECRET"],
     protocol="HTTP",
-    endpoints=[ProviderEndpointArgs(ecs=place, vpc=place)],
+    skip_region_validation=True,
+    endpoints=[dict.fromkeys(("ecs", "vpc", "sts"), address)],
 )
-for index in range(int(os.environ["BENCH_MANY"])):
+for index in range(int(os.environ["BENCH_RULES"])):
     SecurityGroupRule(
-        f"many-{index}",
-        security_group_id="sg-1",
+        f"rule-{index}",
         type="ingress",
         ip_protocol="tcp",
         port_range=f"{index + 1}/{index + 1}",
-        cidr_ip="10.0.0.0/8",
+        cidr_ip="0.0.0.0/0",
+        priority=1,
+        security_group_id="sg-bench",
         opts=pulumi.ResourceOptions(provider=provider),
     )
 """
-"""So many rules (BENCH_MANY) of a group, in the cloud at BENCH_CLOUD."""
+"""So many rules of a group (BENCH_RULES) by an API at BENCH_ADDRESS."""

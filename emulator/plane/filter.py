@@ -3,19 +3,25 @@
 Every packet between two machines, and between a machine and the world, is forwarded by its VPC's router.
 It has to leave the one (its chain `out`) and arrive at the other (its chain `in`); what belongs to a session
 that was let through passes. A chain is the list of effective rules; the first that matches decides.
+
+Each side is asked about the packet as that side has it. Who calls a public address of the same VPC calls that
+address, whatever it is translated to, and comes with a public address: so `out` looks at where the session
+was meant for, and `in` is asked after all translation.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address
+from ipaddress import IPv4Address, IPv6Address
 
 from emulator.plane.names import interface
 from emulator.plane.wiring import METADATA, Public, translation
 from emulator.services.ecs.verdict import EffectiveRule, Member, Network, Ports
 
 TABLE = "inet berth"
+NEW = 1
+"""The mark, inside the router, of the first packet of a session on its way to a machine."""
 PRIVATE = ("10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16")
 
 
@@ -62,17 +68,27 @@ def _body(
             # What may leave has yet to arrive: `return` goes on to the other side's chain.
             yield from (f"  {line} {_policy(rule, 'return')}" for line in _lines(rule))
         yield "}"
+    own = ", ".join(str(one.private) for one in public)
     yield "chain forward { type filter hook forward priority filter; policy drop;"
     yield "  ct state established,related accept;"
     yield "  ct state invalid drop;"
     for machine in machines:
         yield f'  iifname "{interface(machine.instance)}" jump out_{interface(machine.instance)};'
-    for machine in machines:
-        yield f'  oifname "{interface(machine.instance)}" jump in_{interface(machine.instance)};'
+    # From outside only public addresses are called, and these only by who has one.
+    yield '  iifname "eth0" ct status & dnat == 0 drop;'
+    others = f"ip saddr != {{ {own} }} " if own else ""
+    yield f'  iifname != "eth0" ct status & dnat != 0 {others}drop;'
     # A private address that no machine has is nobody's: what is beside this host is not asked.
     yield f'  oifname "eth0" ip daddr {{ {", ".join(PRIVATE)} }} drop;'
     for one in public:
         yield f'  oifname "eth0" ip saddr {one.private} accept;'
+    yield '  oifname "eth0" drop;'
+    yield f"  meta mark set {NEW} accept;"
+    yield "}"
+    yield "chain arrived { type filter hook postrouting priority srcnat + 10; policy accept;"
+    for machine in machines:
+        port = interface(machine.instance)
+        yield f'  oifname "{port}" meta mark {NEW} jump in_{port};'
     yield "}"
     # The router itself is asked for metadata, by its machines, and for nothing else.
     yield "chain input { type filter hook input priority filter; policy drop;"
@@ -100,28 +116,36 @@ def _lines(rule: EffectiveRule) -> Iterator[str]:
     """One rule is two lines where it is for both families by way of a group."""
     if isinstance(rule.peer, Member):
         for version in (4, 6):
-            yield _line(rule, f"{_family(version)} {_side(rule)} @{_name(rule.peer.group)}_{version}")
+            if rule.own is None or rule.own.version == version:
+                yield _line(rule, f"{_peer(rule, version)} @{_name(rule.peer.group)}_{version}")
+    elif rule.peer is None:
+        yield _line(rule, "")
     else:
-        yield _line(rule, _address(_side(rule), rule.peer))
+        yield _line(rule, _within(_peer(rule, rule.peer.version), rule.peer))
 
 
 def _line(rule: EffectiveRule, peer: str) -> str:
-    own = _address("saddr" if _side(rule) == "daddr" else "daddr", rule.own)
+    own = "" if rule.own is None else _within(_own(rule, rule.own.version), rule.own)
     parts = [peer, own, _protocol(rule)]
     return " ".join(part for part in parts if part)
 
 
-def _side(rule: EffectiveRule) -> str:
-    return "saddr" if rule.direction == "ingress" else "daddr"
+def _peer(rule: EffectiveRule, version: int) -> str:
+    """Where nftables has the address of the other side."""
+    if rule.direction == "ingress":
+        return f"{_family(version)} saddr"
+    return "ct original ip daddr" if version == 4 else "ip6 daddr"  # IPv6 is not translated
 
 
-def _address(side: str, network: Network | None) -> str:
+def _own(rule: EffectiveRule, version: int) -> str:
+    return f"{_family(version)} {'daddr' if rule.direction == 'ingress' else 'saddr'}"
+
+
+def _within(field: str, network: Network) -> str:
     """0.0.0.0/0 is every IPv4 address: of the family alone, which nftables says otherwise."""
-    if network is None:
-        return ""
     if network.prefixlen == 0:
-        return f"meta nfproto {'ipv4' if isinstance(network, IPv4Network) else 'ipv6'}"
-    return f"{_family(network.version)} {side} {network}"
+        return f"meta nfproto ipv{network.version}"
+    return f"{field} {network}"
 
 
 def _family(version: int) -> str:

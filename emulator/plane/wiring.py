@@ -94,7 +94,10 @@ def public_addresses(wanted: Sequence[Public]) -> str:
 
 
 def translation(wanted: Sequence[Public]) -> Iterator[str]:
-    """nftables chains: packets for a public address go to its machine, what the machine sends bears it."""
+    """nftables chains: packets for a public address go to its machine, what the machine sends bears it.
+
+    So does what it sends to a public address of its own VPC: it leaves the VPC, and comes back.
+    """
     yield "chain arrive { type nat hook prerouting priority dstnat; policy accept;"
     for one in wanted:
         yield f"  ip daddr {one.address} dnat ip to {one.private};"
@@ -102,4 +105,5 @@ def translation(wanted: Sequence[Public]) -> Iterator[str]:
     yield "chain leave { type nat hook postrouting priority srcnat; policy accept;"
     for one in wanted:
         yield f'  oifname "eth0" ip saddr {one.private} snat ip to {one.address};'
+        yield f"  ct status & dnat != 0 ip saddr {one.private} snat ip to {one.address};"
     yield "}"
