@@ -135,7 +135,9 @@ def _serve(given: argparse.Namespace) -> int:
     app = application(cloud, token=token_of(given.folder))
     write_profile(cloud, "berth-cloud", given.region)
     server = uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=3)
+        uvicorn.Config(
+            app, log_level="warning", access_log=False, timeout_graceful_shutdown=3, timeout_keep_alive=60
+        )
     )
 
     # uvicorn ends in good order, then raises the signal again: the store is still to be closed then.

@@ -12,7 +12,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from offline.docker.resource import ResourceError
 
@@ -127,6 +127,13 @@ class Patience:
             raise ResourceError("cancelled")
 
 
+class Product(Protocol):
+    """One product's SDK."""
+
+    def call(self, action: str, parameters: Answer) -> Answer:
+        """Call an action once. Raises Refused and Unreached."""
+
+
 class Api:
     """The APIs of one account in one region. Every thread may use it."""
 
@@ -139,7 +146,7 @@ class Api:
         self._credential = credential
         self._lock = threading.RLock()
         self._known: Any = None
-        self._products: dict[str, _Product] = {}
+        self._products: dict[str, Product] = {}
 
     @property
     def credential(self) -> Any:
@@ -200,18 +207,25 @@ class Api:
         answer: Answer = steps(self._product(product).call, action, dict(parameters))
         return answer
 
-    def _product(self, name: str) -> _Product:
+    def _product(self, name: str) -> Product:
         with self._lock:
             if name not in self._products:
-                self._products[name] = _Product(name, self.settings, self.credential)
+                self._products[name] = self._made(name)
             return self._products[name]
+
+    def _made(self, name: str) -> Product:
+        if name == "oss":  # its API is another kind, and so is its SDK
+            from offline.alicloud.oss import Oss
+
+            return Oss(self.settings, self.credential)
+        return _Rpc(name, self.settings, self.credential)
 
     def close(self) -> None:
         """The SDKs share their connections, and leave them to the process."""
 
 
-class _Product:
-    """One product's SDK."""
+class _Rpc:
+    """One product's SDK: those that are generated are all alike."""
 
     def __init__(self, name: str, settings: Settings, credential: Any) -> None:
         from alibabacloud_tea_openapi.models import Config

@@ -23,6 +23,8 @@ _WAYS_OUT: Final = (
     ("QuotaExceeded", "remove some, or ask for a larger quota in the Quota Center"),
     ("InvalidRegionId", "check alicloud:region"),
     ("OperationDenied.NoStock", "choose another zone or instance type"),
+    ("BucketNotEmpty", "remove what is in it, or set forceDestroy to true, and run `pulumi up` before"),
+    ("BucketAlreadyExists", "choose another name: all users of OSS share them"),
     ("InvalidAccountStatus", "pay the account's balance"),
 )
 

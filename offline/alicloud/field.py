@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,6 +69,14 @@ def matching(pattern: str, meaning: str) -> Valid:
     return valid
 
 
+def is_json(value: str) -> str | None:
+    try:
+        json.loads(value)
+    except ValueError as error:
+        return f"is no JSON: {error}"
+    return None
+
+
 def failures(fields: Mapping[str, Field], inputs: Mapping[str, Any]) -> Iterator[CheckFailure]:
     """What is wrong with values, or with their standing beside each other."""
     for name, value in inputs.items():
@@ -128,3 +137,11 @@ def same_network(old: Any, new: Any) -> bool:
 def same_items(old: Any, new: Any) -> bool:
     """The same elements, in whatever order."""
     return isinstance(old, Iterable) and isinstance(new, Iterable) and sorted(old) == sorted(new)
+
+
+def same_document(old: Any, new: Any) -> bool:
+    """The same JSON, however it is written."""
+    try:
+        return bool(json.loads(old) == json.loads(new))
+    except (TypeError, ValueError):
+        return bool(old == new)

@@ -52,6 +52,7 @@ class CloudResource(Resource):
     attachment: ClassVar[bool] = False  # it ties two other things together, and has no id of its own
     update_seconds: ClassVar[float] = 300.0
     late: ClassVar[frozenset[str]] = frozenset()  # properties that `after` sees to once it is made
+    unsaid: ClassVar[frozenset[str] | None] = None  # properties that no answer tells; None: any may be
     rigid: ClassVar[Mapping[str, str]] = {}  # properties that nothing changes in place; what to do instead
 
     # --- what a resource adds where it is special
@@ -263,7 +264,8 @@ class CloudResource(Resource):
         told = self.state_of(work, id, found)
         if self.tag_kind:
             told["tags"] = tags_read(pick(found, "Tags.Tag"))
-        kept = {name: before[name] for name in self.fields if name in before and told.get(name) is None}
+        unsaid = self.fields.keys() if self.unsaid is None else self.unsaid
+        kept = {name: before[name] for name in unsaid if name in before and told.get(name) is None}
         return {**{name: value for name, value in told.items() if value is not None}, **kept}
 
     def _as_it_is(self, ctx: Context, id: str, inputs: Inputs) -> State:

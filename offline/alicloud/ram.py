@@ -7,7 +7,15 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from offline.alicloud.api import Answer, Refused, Unreached
-from offline.alicloud.field import Property, one_of, pick, tags_read, tags_sent
+from offline.alicloud.field import (
+    Property,
+    is_json,
+    one_of,
+    pick,
+    same_document,
+    tags_read,
+    tags_sent,
+)
 from offline.alicloud.lifecycle import TAGS, CloudResource
 from offline.alicloud.work import Change, Creation, Deletion, Work
 from offline.docker.resource import UNKNOWN, CheckFailure, Context, Field, Inputs, ResourceError, State
@@ -15,26 +23,8 @@ from offline.docker.resource import UNKNOWN, CheckFailure, Context, Field, Input
 _OLD: Final = "deprecated since 1.49 of the official provider; write the whole document instead"
 
 
-def _is_json(value: str) -> str | None:
-    try:
-        json.loads(value)
-    except ValueError as error:
-        return f"is no JSON: {error}"
-    return None
-
-
-def _same_document(old: Any, new: Any) -> bool:
-    """The same JSON, however it is written."""
-    try:
-        return bool(json.loads(old) == json.loads(new))
-    except (TypeError, ValueError):
-        return bool(old == new)
-
-
 def _document(*others: str, deprecated: bool = False) -> Property:
-    return Property(
-        computed=True, valid=_is_json, same=_same_document, conflicts=others, deprecated=deprecated
-    )
+    return Property(computed=True, valid=is_json, same=same_document, conflicts=others, deprecated=deprecated)
 
 
 class _Named(CloudResource):

@@ -12,6 +12,7 @@ import importlib
 import inspect
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -141,8 +142,10 @@ def _functions(sdk: Any) -> dict[str, str]:
 
 def _resource(token: str, module: str) -> tuple[Any, Any]:
     name = token.rsplit(":", 1)[1]
-    package = importlib.import_module(module)
-    return getattr(package, name), getattr(package, f"{name}Args")
+    resource = getattr(importlib.import_module(module), name)
+    # Where a nested type has the name that they would have, a resource's arguments are called otherwise.
+    package = sys.modules[resource.__module__]
+    return resource, getattr(package, f"{name}InitArgs", None) or getattr(package, f"{name}Args")
 
 
 def _function(token: str, module: str) -> tuple[Any, Any]:

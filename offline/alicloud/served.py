@@ -20,6 +20,22 @@ RESOURCES: Final = {
     "alicloud:ecs/instance:Instance": "instance:Instance",
     "alicloud:ecs/securityGroup:SecurityGroup": "security_group:SecurityGroup",
     "alicloud:ecs/securityGroupRule:SecurityGroupRule": "security_group_rule:SecurityGroupRule",
+    "alicloud:oss/bucket:Bucket": "bucket:Bucket",
+    "alicloud:oss/bucketAcl:BucketAcl": "bucket_settings:BucketAcl",
+    "alicloud:oss/bucketCors:BucketCors": "bucket_settings:BucketCors",
+    "alicloud:oss/bucketHttpsConfig:BucketHttpsConfig": "bucket_settings:BucketHttpsConfig",
+    "alicloud:oss/bucketLogging:BucketLogging": "bucket_settings:BucketLogging",
+    "alicloud:oss/bucketObject:BucketObject": "bucket_object:BucketObject",
+    "alicloud:oss/bucketPolicy:BucketPolicy": "bucket_settings:BucketPolicy",
+    "alicloud:oss/bucketPublicAccessBlock:BucketPublicAccessBlock": (
+        "bucket_settings:BucketPublicAccessBlock"
+    ),
+    "alicloud:oss/bucketReferer:BucketReferer": "bucket_settings:BucketReferer",
+    "alicloud:oss/bucketServerSideEncryption:BucketServerSideEncryption": (
+        "bucket_settings:BucketServerSideEncryption"
+    ),
+    "alicloud:oss/bucketVersioning:BucketVersioning": "bucket_settings:BucketVersioning",
+    "alicloud:oss/bucketWebsite:BucketWebsite": "bucket_settings:BucketWebsite",
     "alicloud:ram/policy:Policy": "ram:Policy",
     "alicloud:ram/role:Role": "ram:Role",
     "alicloud:ram/rolePolicyAttachment:RolePolicyAttachment": "ram:RolePolicyAttachment",

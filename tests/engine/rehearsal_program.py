@@ -52,10 +52,13 @@ joined = alicloud.ecs.EipAssociation("eip-of-web", allocation_id=eip.id, instanc
 # An instance is Running before cloud-init is through and Docker answers; a command on it says when.
 wait = b"cloud-init status --wait; until docker version; do sleep 0.2; done"
 command = alicloud.ecs.Command(
-    "ready", type="RunShellScript", command_content=b64encode(wait).decode(), timeout=120
+    "ready", type="RunShellScript", command_content=b64encode(wait).decode(), timeout=240
 )
 ready = alicloud.ecs.EcsInvocation(
-    "ready", command_id=command.id, instance_ids=[one.id for one in machines.values()]
+    "ready",
+    command_id=command.id,
+    instance_ids=[one.id for one in machines.values()],
+    opts=pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create="5m")),
 )
 
 ssh = ["-i", key_file, "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]

@@ -89,7 +89,7 @@ def context(folder: Path) -> None:
 
 
 def test_machines_their_firewall_and_their_containers(
-    project: Project, control: Control, engine: docker.DockerClient, tmp_path: Path
+    control: Control, project: Project, engine: docker.DockerClient, tmp_path: Path
 ) -> None:
     began = control.told("start")
     shutil.copy(PROGRAM, project.folder / "__main__.py")

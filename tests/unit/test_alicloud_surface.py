@@ -10,10 +10,13 @@ from collections.abc import Iterator, Mapping
 import pytest
 
 from offline.alicloud import schema, server
+from offline.alicloud.bucket import PARTS
+from offline.alicloud.bucket_settings import BucketSetting
 from offline.alicloud.config import CONFIG
 from offline.alicloud.field import Property
 from offline.alicloud.lifecycle import CloudResource
 from offline.alicloud.lookup import Lookup
+from offline.alicloud.oss import OPERATIONS
 from offline.alicloud.served import FUNCTIONS, RESOURCES
 from offline.docker.resource import Field, ResourceError
 from offline.docker.schema import Shape
@@ -109,6 +112,17 @@ def test_every_action_and_parameter_of_the_tables_is_one_of_the_sdk(token: str) 
         wrong += unknown(change.action, names)
     assert getattr(models, f"{served.deletion.action}Request")
     assert wrong == []
+
+
+def test_every_setting_of_a_bucket_is_one_of_the_sdk() -> None:
+    from alibabacloud_oss_v2 import Client
+
+    resources = [one for one in map(server.resource, SERVED) if isinstance(one, BucketSetting)]
+    assert len(resources) > 9
+    for name in {one.operation for one in resources} | {part.operation for part in PARTS.values()}:
+        snake = re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+        assert hasattr(Client, f"put_bucket_{snake}") and hasattr(Client, f"get_bucket_{snake}"), name
+        assert OPERATIONS[f"PutBucket{name}"] == ("PUT", OPERATIONS[f"GetBucket{name}"][1])
 
 
 def test_tables_speak_of_properties_that_there_are() -> None:
