@@ -7,10 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import pulumi
-from pulumi_alicloud.ecs.ecs_disk import EcsDisk
-from pulumi_alicloud.ecs.ecs_disk_attachment import EcsDiskAttachment
-from pulumi_alicloud.ecs.ecs_key_pair import EcsKeyPair
-from pulumi_alicloud.ecs.instance import Instance
+from pulumi_alicloud.ecs import EcsDisk, EcsDiskAttachment, EcsKeyPair, Instance
 from pydantic import Field, field_validator, model_validator
 
 from components.base import Component, Identity

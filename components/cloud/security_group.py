@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pulumi
-from pulumi_alicloud.ecs.security_group import SecurityGroup as Group
-from pulumi_alicloud.ecs.security_group_rule import SecurityGroupRule
+from pulumi_alicloud.ecs import SecurityGroup as Group
+from pulumi_alicloud.ecs import SecurityGroupRule
 
 from components.base import Component, Identity
 from components.cloud.firewall import FirewallSpec, rules

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from components.cloud.ecs import Ecs, EcsSpec
 from components.cloud.firewall import Doors, FirewallSpec, OperatorRange
 from components.cloud.security_group import SecurityGroup
 from components.units import Cidr
+from ops.places import ROOT
 from tests.policy.pack import ask
 from tests.unit.program import Registration, register
 
@@ -211,3 +214,14 @@ def test_bad_input_is_refused_by_name(changes: dict[str, object], named: list[st
     for text in named:
         assert text in str(error.value)
     assert "hunter2" not in str(error.value)
+
+
+def test_a_users_program_has_the_whole_sdk_beside_the_components() -> None:
+    """A class imported from a module below `pulumi_alicloud.ecs` first is missing in the package for good."""
+    code = """
+import components.cloud.ecs, components.cloud.security_group
+from pulumi_alicloud import ecs
+missing = {"Instance", "EcsDisk", "SecurityGroup", "SecurityGroupRule", "EcsKeyPair"} - set(vars(ecs))
+sys.exit(", ".join(sorted(missing)) or 0)
+"""
+    subprocess.run([sys.executable, "-c", "import sys\n" + code], cwd=ROOT, check=True)
