@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping
 from typing import Final
 
 from emulator.cloud import Cloud
@@ -20,15 +19,15 @@ from emulator.plane.disks import Disks
 from emulator.plane.engine import GONE, Engine, ScriptError
 from emulator.plane.machines import Machines
 from emulator.plane.networks import Desired, Networks
+from emulator.plane.steps import Steps
 from emulator.plane.wiring import Link
 from emulator.services.ecs.model_instances import Disk, Instance
 from emulator.services.ecs.model_snapshots import Snapshot
 from emulator.services.vpc.model import Vpc, VSwitch
 
-AT_ONCE: Final = 6
-"""Machines that are worked on at a time."""
+_AT_ONCE: Final = 6  # machines and disks; networks and commands must not wait for them
 _LOOK: Final = 2.0  # seconds between two looks at the engine where nothing changed
-_AGAIN: Final = 1.0  # seconds before a step that failed is tried again
+_AGAIN: Final = 1.0  # seconds before an engine that does not answer is asked again
 _SHUT_DOWN: Final = (0, 130)  # how systemd ends when the machine was told to power off
 
 log = logging.getLogger("emulator.plane")
@@ -47,15 +46,14 @@ class Plane:
         self._assistant = Assistant(cloud, engine, self._machines)
         self._wake = threading.Event()
         self._stop = threading.Event()
-        self._busy: set[str] = set()
-        self._waits: dict[str, threading.Timer] = {}
+        self._steps = Steps(_AT_ONCE, self._wake.set, self._tell)
+        self._quick = Steps(_AT_ONCE, self._wake.set, self._tell)
         self._processes: dict[str, int] = {}
         self._files: set[str] = set()  # disks that have a file, as far as is known
         self._copies: set[str] = set()  # snapshots that have a file
         self._sizes: dict[str, int] = {}  # of those, in GiB, as they were made here
         self._lock = threading.Lock()
         self._vpc_locks: dict[str, threading.Lock] = {}
-        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="plane")
         self._thread = threading.Thread(target=self._run, name="plane", daemon=True)
         self.trouble = ""
         """Why nothing can be done at all; empty where all is well."""
@@ -75,7 +73,8 @@ class Plane:
         self._stop.set()
         self._wake.set()
         self._thread.join(timeout=30)
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        for steps in (self._quick, self._steps):
+            steps.stop()
 
     def destroy(self) -> None:
         """Remove every machine, network and volume of the cloud. Call it when the plane is stopped."""
@@ -122,70 +121,34 @@ class Plane:
 
     def _look(self) -> None:
         store = self.cloud.store
-        states = self._machines.states()
         instances = {one.id: one for one in store.all(Instance)}
+        for vpc in {one.vpc for one in instances.values()} | self._networks.routers():
+            self._quick.take(vpc, self._wire)
+        states = self._machines.states()
         for instance in instances.values():
             runs = states.get(instance.id) == "running"
             if instance.status not in ("Stopped", "Running") or (instance.status == "Running" and not runs):
-                self._do(instance.id, self._move)
+                self._steps.take(instance.id, self._move)
         for gone in states.keys() - instances.keys():
-            self._do(gone, self._destroy)
-        for vpc in {one.vpc for one in instances.values()} | self._networks.routers():
-            self._do(vpc, self._wire)
+            self._steps.take(gone, self._destroy)
         known = {disk.id for disk in store.all(Disk)}
         for disk in store.all(Disk):
             if disk.status in ("Creating", "Attaching", "Detaching", "ReIniting"):
-                self._do(disk.id, self._move_disk)
+                self._steps.take(disk.id, self._move_disk)
             elif not disk.system and self._sizes.get(disk.id) != disk.size:
-                self._do(disk.id, self._grow_disk)
+                self._steps.take(disk.id, self._grow_disk)
         for gone in self._files - known:
-            self._do(gone, self._delete_disk)
+            self._steps.take(gone, self._delete_disk)
         self._files = known
         snapshots = {one.id: one for one in store.all(Snapshot)}
         for snapshot in snapshots.values():
             if snapshot.status == "progressing":
-                self._do(snapshot.id, self._copy)
+                self._steps.take(snapshot.id, self._copy)
         for gone in self._copies - snapshots.keys():
-            self._do(gone, self._forget_copy)
+            self._steps.take(gone, self._forget_copy)
         self._copies = set(snapshots)
         for run in self._assistant.due():
-            self._do(run, self._assistant.move)
-
-    def _do(self, name: str, step: Callable[[str], None]) -> None:
-        """Run a step for one thing, in the pool; never two for the same thing."""
-        with self._lock:
-            if name in self._busy or name in self._waits:
-                return
-            self._busy.add(name)
-        self._pool.submit(self._step, name, step)
-
-    def _step(self, name: str, step: Callable[[str], None]) -> None:
-        again = False
-        try:
-            step(name)
-        except GONE as failure:
-            self._tell(name, f"the Docker engine: {failure}")
-            again = True
-        except ScriptError as failure:
-            self._tell(name, str(failure))
-            again = True
-        except Exception as failure:
-            log.exception("%s", name)
-            self._tell(name, f"{type(failure).__name__}: {failure}")
-            again = True
-        finally:
-            with self._lock:
-                self._busy.discard(name)
-                if again and not self._stop.is_set():
-                    timer = threading.Timer(_AGAIN, self._over, [name])
-                    timer.daemon = True
-                    self._waits[name] = timer
-                    timer.start()
-
-    def _over(self, name: str) -> None:
-        with self._lock:
-            self._waits.pop(name, None)
-        self._wake.set()
+            self._quick.take(run, self._assistant.move)
 
     def _tell(self, name: str, why: str) -> None:
         """Keep why a thing does not move on, where it is shown."""
