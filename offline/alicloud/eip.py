@@ -187,6 +187,12 @@ class EipAddress(CloudResource):
         }
 
 
+class Eip(EipAddress):
+    """alicloud:ecs/eip:Eip: the same under its name of before; the official provider serves both alike."""
+
+    type: ClassVar[str] = "alicloud:ecs/eip:Eip"
+
+
 class EipAssociation(CloudResource):
     """alicloud:ecs/eipAssociation:EipAssociation. Its id is EIP:INSTANCE."""
 

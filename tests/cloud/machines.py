@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from alibabacloud_vpc20160428 import models as v
 
 from emulator.clockwork import move
 from emulator.cloud import Cloud
+from emulator.services.ram.model import Role
 from tests.cloud.conftest import REGION
 from tests.cloud.running import Clock
 
@@ -40,6 +42,15 @@ def place(ecs: Ecs, vpc: Vpc, moving: Cloud, clock: Clock) -> dict[str, str]:
     group = ecs.create_security_group(m.CreateSecurityGroupRequest(**R, vpc_id=network))
     clock.later(1)
     return {"vpc": network, "vswitch": vswitch, "group": group.body.security_group_id}
+
+
+def role(cloud: Cloud, name: str, service: str = "ecs.aliyuncs.com") -> str:
+    """A RAM role that the service may assume."""
+    statement = {"Action": "sts:AssumeRole", "Effect": "Allow", "Principal": {"Service": [service]}}
+    trust = json.dumps({"Version": "1", "Statement": [statement]})
+    at = cloud.now()
+    cloud.store.put(Role(id=name, region="", created=at, updated=at, role_id="3" * 18, trust=trust))
+    return name
 
 
 def run(ecs: Ecs, place: dict[str, str], **more: Any) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from alibabacloud_vpc20160428 import models as v
 
 from emulator.cloud import Cloud
 from tests.cloud.conftest import Refused
-from tests.cloud.machines import IMAGE, R, moving, place, run, seen, status
+from tests.cloud.machines import IMAGE, R, moving, place, role, run, seen, status
 from tests.cloud.running import Clock
 
 if TYPE_CHECKING:
@@ -136,9 +137,9 @@ def test_a_protected_one_stays_and_what_goes_leaves_its_address_and_loose_disks(
     vpc.delete_vswitch(v.DeleteVSwitchRequest(**R, v_switch_id=place["vswitch"]))
 
 
-def test_attributes_are_changed_and_told(ecs: Ecs, place: dict[str, str], clock: Clock) -> None:
+def test_attributes_are_changed_and_told(ecs: Ecs, place: dict[str, str], clock: Clock, cloud: Cloud) -> None:
     text = base64.b64encode(b"#!/bin/sh\n").decode()
-    [made] = run(ecs, place, user_data=text, ram_role_name="builder")
+    [made] = run(ecs, place, user_data=text, ram_role_name=role(cloud, "builder"))
     clock.later(2)
     said = ecs.describe_user_data(m.DescribeUserDataRequest(**R, instance_id=made)).body
     assert said.user_data == text
@@ -273,26 +274,40 @@ def test_one_without_a_role_is_told_as_such(ecs: Ecs, place: dict[str, str]) -> 
     assert (one.instance_id, one.ram_role_name) == (made, ""), "or the official provider would not find it"
 
 
-def test_a_role_is_put_on_and_taken_off(ecs: Ecs, place: dict[str, str], refused: Refused) -> None:
+def test_a_role_is_put_on_and_taken_off(
+    ecs: Ecs, place: dict[str, str], cloud: Cloud, refused: Refused
+) -> None:
     [made] = run(ecs, place)
+    role(cloud, "r")
+    role(cloud, "functions", "fc.aliyuncs.com")
     which: dict[str, Any] = {**R, "instance_ids": f'["{made}"]'}
 
-    def role() -> str:
+    def has() -> str:
         asked = m.DescribeInstanceRamRoleRequest(**which)
         [one] = ecs.describe_instance_ram_role(asked).body.instance_ram_role_sets.instance_ram_role_set
         return str(one.ram_role_name)
 
-    def attach() -> Any:
-        return ecs.attach_instance_ram_role(m.AttachInstanceRamRoleRequest(**which, ram_role_name="r")).body
+    def attach(name: str = "r", **more: Any) -> Any:
+        asked = m.AttachInstanceRamRoleRequest(**which, ram_role_name=name, **more)
+        return ecs.attach_instance_ram_role(asked).body
 
     def detach() -> Any:
         return ecs.detach_instance_ram_role(m.DetachInstanceRamRoleRequest(**which, ram_role_name="r")).body
 
-    assert (attach().fail_count, role()) == (0, "r")
+    for name, code, http in (("none", "NotFound", 404), ("functions", "NotEcsRole", 403)):
+        with refused(f"InvalidRamRole.{code}", http):
+            attach(name)
+        with refused(f"InvalidRamRole.{code}", http):
+            run(ecs, place, ram_role_name=name)
+    with refused("MalformedPolicyDocument", 400):
+        attach(policy="{")
+    rights = {"Action": "oss:Get*", "Effect": "Allow", "Resource": "*"}
+    policy = json.dumps({"Version": "1", "Statement": [rights]})
+    assert (attach(policy=policy).fail_count, has()) == (0, "r")
     again = attach()
     [one] = again.attach_instance_ram_role_results.attach_instance_ram_role_result
     assert (again.fail_count, one.success, one.code) == (1, False, "InvalidInstance.RamRoleExist")
-    assert (detach().fail_count, role()) == (0, "")
+    assert (detach().fail_count, has()) == (0, "")
     [one] = detach().detach_instance_ram_role_results.detach_instance_ram_role_result
     assert (one.success, one.code) == (False, "InvalidInstance.RamRoleNotFound")
     with refused("InvalidInstanceId.NotFound", 404):

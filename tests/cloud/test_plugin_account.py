@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from alibabacloud_vpc20160428.client import Client as Vpc
 
 EIP = "alicloud:ecs/eipAddress:EipAddress"
+OLD_EIP = "alicloud:ecs/eip:Eip"
 POLICY = "alicloud:ecs/autoSnapshotPolicy:AutoSnapshotPolicy"
 ROLE = "alicloud:ram/role:Role"
 RAM_POLICY = "alicloud:ram/policy:Policy"
@@ -42,7 +43,8 @@ def plugin(cloud: Cloud, key: AccessKey, server: Listener) -> Iterator[PluginCli
         yield made
 
 
-def test_an_address_lives(plugin: PluginClient, vpc: Vpc) -> None:
+@pytest.mark.parametrize("token", [EIP, OLD_EIP])
+def test_an_address_lives(plugin: PluginClient, vpc: Vpc, token: str) -> None:
     from alibabacloud_vpc20160428 import models
 
     def outside(made: Made) -> dict[str, Any]:
@@ -56,7 +58,7 @@ def test_an_address_lives(plugin: PluginClient, vpc: Vpc) -> None:
     live(
         plugin,
         Life(
-            EIP,
+            token,
             {
                 "addressName": "web",
                 "bandwidth": "10",

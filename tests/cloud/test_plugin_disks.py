@@ -13,7 +13,7 @@ import pytest
 from emulator.api.faults import Fault
 from emulator.cloud import Cloud
 from emulator.services.ecs.model_instances import Disk, Instance
-from tests.cloud.machines import ZONE, moving
+from tests.cloud.machines import ZONE, moving, role
 from tests.cloud.plugin_machines import INSTANCE, KEY, POLICY, PUBLIC, least, network, plugin
 from tests.cloud.plugins import REGION, Life, live
 from tests.docker.plugin import UNKNOWN, CheckFailed, Made, PluginClient, plain
@@ -251,9 +251,10 @@ def test_a_policy_of_snapshots_is_put_on_a_disk(plugin: PluginClient) -> None:
 
 
 def test_instances_are_found(
-    plugin: PluginClient, machine: Made, least: dict[str, Any], tmp_path: Path
+    plugin: PluginClient, moving: Cloud, machine: Made, least: dict[str, Any], tmp_path: Path
 ) -> None:
-    other = plugin.create(INSTANCE, {**least, "instanceName": "db", "roleName": "builder"}, name="other")
+    named = {"instanceName": "db", "roleName": role(moving, "builder")}
+    other = plugin.create(INSTANCE, {**least, **named}, name="other")
     both = plugin.invoke(GET_INSTANCES, {})
     assert sorted(both["ids"]) == sorted([machine.id, other.id]) and both["totalCount"] == 2
     assert sorted(both["names"]) == ["db", "web"]

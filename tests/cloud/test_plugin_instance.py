@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.cloud import Cloud
 from emulator.services.ecs.model_instances import Disk
-from tests.cloud.machines import moving
+from tests.cloud.machines import moving, role
 from tests.cloud.plugin_machines import (
     GROUP,
     INSTANCE,
@@ -32,7 +32,9 @@ SCRIPT = "#!/bin/sh\necho hello\n"
 R = {"region_id": REGION}
 
 
-def test_an_instance_lives(plugin: PluginClient, network: Made, least: dict[str, Any], ecs: Ecs) -> None:
+def test_an_instance_lives(
+    plugin: PluginClient, moving: Cloud, network: Made, least: dict[str, Any], ecs: Ecs
+) -> None:
     from alibabacloud_ecs20140526 import models
 
     keys = [
@@ -69,7 +71,7 @@ def test_an_instance_lives(plugin: PluginClient, network: Made, least: dict[str,
                 "httpTokens": "required",
                 "securityEnhancementStrategy": "Active",
                 "deletionProtection": True,
-                "roleName": "builder",
+                "roleName": role(moving, "builder"),
                 "tags": {"a": "1"},
             },
             updated={

@@ -48,6 +48,7 @@ class Instance(Tagged, kind="instance"):
     user_data: str = Field(default="", repr=False)
     """As it came: base64."""
     role: str = ""
+    role_policy: str = ""
     resource_group: str
     system_disk: str
     bandwidth_in: int = 200

@@ -12,6 +12,7 @@ from emulator.api.errors import ApiError, missing_parameter
 from emulator.images import images
 from emulator.instance_types import instance_types
 from emulator.services.ecs import disks, instances, key_pairs, security_groups
+from emulator.services.ecs.instance_roles import must_serve
 from emulator.services.ecs.instances import DiskOrder, Order
 from emulator.services.ecs.service import ECS
 from emulator.services.vpc import vswitches
@@ -137,6 +138,8 @@ def run_instances(call: Call, given: RunInstances) -> Answer:
             )
     if given.key_pair_name:
         key_pairs.find(cloud, call.region, given.key_pair_name)
+    if given.ram_role_name:
+        must_serve(cloud, given.ram_role_name)
     if given.amount > 1 and (given.private_ip_address or given.ipv6_address):
         raise ApiError(400, "InvalidParameter.Conflict", "An address can be given to one instance only.")
     system = given.system_disk

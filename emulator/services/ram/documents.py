@@ -82,6 +82,17 @@ def trusted(text: str, caller: Caller, external: str) -> bool:
     return allowed
 
 
+def trusts(text: str, service: str) -> bool:
+    """Whether a document that `check_trust` passed lets a service in, such as ecs.aliyuncs.com."""
+    effects = {
+        statement["Effect"]
+        for statement in _statements(text, "AssumeRolePolicyDocument", LONGEST_TRUST)
+        if {"sts:assumerole", "sts:*", "*"} & {one.lower() for one in _texts(statement["Action"], "Action")}
+        and service in _texts(statement["Principal"].get("Service") or [], "Service")
+    }
+    return effects == {"Allow"}
+
+
 def _means(principal: str, caller: Caller) -> bool:
     _, _, _, account, who = principal.split(":", 4)
     if account not in ("*", caller.account):
