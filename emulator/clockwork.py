@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from emulator.cloud import Cloud
+from emulator.services.ecs import automatic_snapshots
 from emulator.services.ecs.model_instances import Disk, Instance
 from emulator.services.ecs.model_snapshots import Snapshot
 
@@ -24,8 +25,6 @@ DISK_STEPS: Final = {
     "Detaching": ("Available", 0.3),
     "ReIniting": ("In_use", 0.3),
 }
-
-
 SNAPSHOT_SECONDS: Final = 0.5
 
 
@@ -69,3 +68,4 @@ def move(cloud: Cloud) -> None:
         reached = snapshot.since + timedelta(seconds=SNAPSHOT_SECONDS * cloud.pace)
         if snapshot.status == "progressing" and reached <= cloud.now():
             cloud.store.put(snapshot.but(status="accomplished", since=reached))
+    automatic_snapshots.run(cloud)

@@ -21,6 +21,7 @@ from emulator.plane.machines import Machines
 from emulator.plane.networks import Desired, Networks
 from emulator.plane.steps import Steps
 from emulator.plane.wiring import Link
+from emulator.services.ecs import automatic_snapshots
 from emulator.services.ecs.model_instances import Disk, Instance
 from emulator.services.ecs.model_snapshots import Snapshot
 from emulator.services.vpc.model import Vpc, VSwitch
@@ -140,6 +141,7 @@ class Plane:
         for gone in self._files - known:
             self._steps.take(gone, self._delete_disk)
         self._files = known
+        automatic_snapshots.run(self.cloud)
         snapshots = {one.id: one for one in store.all(Snapshot)}
         for snapshot in snapshots.values():
             if snapshot.status == "progressing":

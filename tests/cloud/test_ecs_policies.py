@@ -209,7 +209,7 @@ def test_a_disk_has_one_policy(ecs: Ecs, cloud: Cloud, disks: tuple[str, ...], r
     assert [policies.policy_of(cloud, disk) for disk in disks] == [one, "", two]
     cancel(ecs, "d-1", "d-2")
     assert [policies.policy_of(cloud, disk) for disk in disks] == ["", "", two]
-    policies.forget_disk(cloud, "d-3")
+    cancel(ecs, "d-3")
     assert described(ecs, auto_snapshot_policy_id=two)[0].disk_nums == 0
     with refused("InvalidDiskId.NotFound", 404):
         apply(ecs, one, "d-1", "d-none")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import docker
 import pytest
 from alibabacloud_ecs20140526 import models as m
 
+from emulator.services.ecs import automatic_snapshots
+from emulator.services.ecs.model_policies import AutoSnapshotAssociation
+from emulator.store import Store
 from tests.docker.clouds import ZONE, Cloud, R, until
 
 pytestmark = pytest.mark.docker
@@ -147,3 +152,35 @@ def test_a_snapshot_has_what_was_on_the_disk(cloud: Cloud, machine: str) -> None
     cloud.ecs.delete_snapshot(m.DeleteSnapshotRequest(snapshot_id=made))
     plumber = cloud.client.containers.get(f"berth-cloud-{cloud.name}-plumber")
     until("its file is gone", lambda: plumber.exec_run(["sh", "-c", "ls /disks/*.snap"]).exit_code or None)
+
+
+def test_a_policy_makes_one_by_itself(cloud: Cloud, machine: str) -> None:
+    every = {"repeat_weekdays": json.dumps(list(range(1, 8))), "time_points": json.dumps(list(range(24)))}
+    asked = m.CreateAutoSnapshotPolicyRequest(**R, **every, retention_days=1)
+    policy = cloud.ecs.create_auto_snapshot_policy(asked).body.auto_snapshot_policy_id
+    one = data(cloud, machine)
+    applied = m.ApplyAutoSnapshotPolicyRequest(
+        **R, auto_snapshot_policy_id=policy, disk_ids=json.dumps([one])
+    )
+    cloud.ecs.apply_auto_snapshot_policy(applied)
+    port = int(cloud.url.rpartition(":")[2])
+    cloud.kill()
+    # As it would be in the next hour.
+    store = Store(cloud.folder / "cloud" / "state.sqlite")
+    held = store.get(AutoSnapshotAssociation, one)
+    assert held is not None
+    store.put(held.but(created=held.created - timedelta(hours=2)))
+    told = store.fact(automatic_snapshots.FACT)
+    assert told is not None
+    store.set_fact(automatic_snapshots.FACT, str(int(told) - 3600))
+    store.close()
+    cloud.start(port)
+
+    def whole() -> Any:
+        asked = m.DescribeSnapshotsRequest(**R, disk_id=one, snapshot_type="auto")
+        found = cloud.ecs.describe_snapshots(asked).body.snapshots.snapshot
+        return found[0] if found and found[0].status == "accomplished" else None
+
+    made = until("the snapshot is whole", whole, 60)
+    assert made.snapshot_name.endswith(policy)
+    cloud.ecs.delete_snapshot(m.DeleteSnapshotRequest(snapshot_id=made.snapshot_id))

@@ -9,7 +9,9 @@ from emulator.api.call import Call
 from emulator.api.errors import ApiError
 from emulator.cloud import Cloud
 from emulator.regions import REGIONS
+from emulator.services.ecs.model_instances import Disk
 from emulator.services.ecs.model_policies import AutoSnapshotAssociation, AutoSnapshotPolicy
+from emulator.services.ecs.model_snapshots import Snapshot
 
 MOST: Final = 100
 """Of one region, without a raised quota."""
@@ -75,8 +77,16 @@ def policy_of(cloud: Cloud, disk_id: str) -> str:
     return found.policy if found else ""
 
 
-def forget_disk(cloud: Cloud, disk_id: str) -> None:
-    """A disk that is gone has no policy."""
+def forget_disk(cloud: Cloud, disk: Disk) -> None:
+    """A disk that goes has no policy any more; its automatic snapshots go with it where it says so."""
+    _take_off(cloud, disk.id)
+    if disk.delete_auto_snapshots:
+        for one in cloud.store.all(Snapshot, disk.region):
+            if one.automatic and one.disk == disk.id:
+                cloud.store.remove(one)
+
+
+def _take_off(cloud: Cloud, disk_id: str) -> None:
     if found := cloud.store.get(AutoSnapshotAssociation, disk_id):
         cloud.store.remove(found)
 
@@ -95,7 +105,7 @@ def cancel(call: Call, disk_ids: Sequence[str], policy: AutoSnapshotPolicy | Non
     _must_exist(call, disk_ids)
     for disk in disk_ids:
         if policy is None or policy_of(call.cloud, disk) == policy.id:
-            forget_disk(call.cloud, disk)
+            _take_off(call.cloud, disk)
 
 
 def _must_exist(call: Call, disk_ids: Sequence[str]) -> None:

@@ -48,9 +48,14 @@ def must_be(disk: Disk, *allowed: str) -> None:
         raise ApiError(403, "IncorrectDiskStatus", "The current disk status does not support this operation.")
 
 
+def being_copied(cloud: Cloud, disk: Disk) -> bool:
+    """Whether a snapshot is made of it."""
+    return any(one.disk == disk.id and one.status == "progressing" for one in cloud.store.all(Snapshot))
+
+
 def must_not_be_copied(cloud: Cloud, disk: Disk) -> None:
     """Raises ApiError while a snapshot is made of it."""
-    if any(one.disk == disk.id and one.status == "progressing" for one in cloud.store.all(Snapshot)):
+    if being_copied(cloud, disk):
         raise ApiError(
             403, "IncorrectDiskStatus.CreatingSnapshot", "A previous snapshot creation is in process."
         )
@@ -159,7 +164,7 @@ def detach(call: Call, disk: Disk, instance: Instance) -> Disk:
 def delete(call: Call, disk: Disk) -> None:
     must_be(disk, "Available")
     must_not_be_copied(call.cloud, disk)
-    auto_snapshot_policies.forget_disk(call.cloud, disk.id)
+    auto_snapshot_policies.forget_disk(call.cloud, disk)
     call.cloud.store.remove(disk)
 
 

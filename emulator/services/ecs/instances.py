@@ -12,6 +12,7 @@ from typing import Final, Literal
 from emulator.api.call import Call
 from emulator.api.errors import ApiError, missing_parameter
 from emulator.cloud import Cloud
+from emulator.services.ecs import auto_snapshot_policies
 from emulator.services.ecs.model_instances import Disk, Instance, Status
 from emulator.services.vpc import eips, vswitches
 from emulator.services.vpc.model import VSwitch
@@ -287,6 +288,7 @@ def delete(call: Call, instance: Instance, *, force: bool) -> None:
     store = call.cloud.store
     for disk in disks_of(call.cloud, instance):
         if disk.system or disk.with_instance:
+            auto_snapshot_policies.forget_disk(call.cloud, disk)
             store.remove(disk)
         else:
             store.put(disk.but(instance="", device="", status="Available", since=call.now, detached=call.now))

@@ -20,7 +20,9 @@ class Snapshot(Tagged, kind="snapshot"):
     kms_key: str = ""
     category: Literal["standard", "flash"] = "standard"
     retention_days: int = 0
-    """Until it goes by itself; 0: it stays. Answered back: nothing goes by itself here."""
+    """Until it goes by itself; 0: it stays."""
+    automatic: bool = False
+    """Made by a policy of its disk."""
     resource_group: str
     status: Literal["progressing", "accomplished"]
     since: datetime

@@ -79,10 +79,17 @@ def reset(call: Call, disk: Disk, snapshot: Snapshot) -> Disk:
     return call.cloud.store.put(disk.but(snapshot=snapshot.id, status="ReIniting", since=call.now))
 
 
+def readers(cloud: Cloud, snapshot: Snapshot) -> list[str]:
+    """The disks that are just being made of it."""
+    return [
+        one.id
+        for one in cloud.store.all(Disk)
+        if one.snapshot == snapshot.id and one.status in ("Creating", "ReIniting")
+    ]
+
+
 def delete(call: Call, snapshot: Snapshot) -> None:
-    users = [one.id for one in call.cloud.store.all(Disk) if one.snapshot == snapshot.id]
-    busy = [one for one in users if disks.find(call.cloud, "", one).status in ("Creating", "ReIniting")]
-    if busy:
+    if busy := readers(call.cloud, snapshot):
         raise ApiError(403, "SnapshotCreatedDisk", f"The snapshot is just being read. ({busy[0]})")
     call.cloud.store.remove(snapshot)
 

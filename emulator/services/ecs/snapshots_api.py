@@ -93,7 +93,7 @@ def describe_snapshots(call: Call, given: DescribeSnapshots) -> Answer:
         and (not given.instance_id or (one.disk in held and held[one.disk].instance == given.instance_id))
         and given.snapshot_name in ("", one.name)
         and given.status in ("", "all", one.status)
-        and given.snapshot_type in ("", "all", "user")
+        and given.snapshot_type in ("", "all", _kind(one))
         and given.source_disk_type.lower() in ("", "data")
         and given.category in ("", one.category)
         and given.usage in ("", _usage(one, used))
@@ -104,6 +104,10 @@ def describe_snapshots(call: Call, given: DescribeSnapshots) -> Answer:
     part, said = either(given, found)
     said.pop("MaxResults", None)
     return said | {"Snapshots": {"Snapshot": [_shape(one, used) for one in part]}}
+
+
+def _kind(one: Snapshot) -> str:
+    return "auto" if one.automatic else "user"
 
 
 def _usage(one: Snapshot, used: set[str]) -> str:
@@ -160,7 +164,7 @@ def _shape(one: Snapshot, used: set[str]) -> dict[str, Any]:
         "SourceDiskId": one.disk,
         "SourceDiskSize": str(one.size),
         "SourceDiskType": "data",
-        "SnapshotType": "user",
+        "SnapshotType": _kind(one),
         "Category": one.category,
         "Status": one.status,
         "Available": done,
