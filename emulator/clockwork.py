@@ -61,8 +61,8 @@ def move(cloud: Cloud) -> None:
             changes["attached"] = reached
         if disk.status == "Detaching":
             changes |= {"instance": "", "device": "", "with_instance": False, "detached": reached}
-        if disk.status == "ReIniting" and not disk.instance:
-            changes["status"] = "Available"
+        if disk.status == "ReIniting":
+            changes |= {"resetting": "", "status": following if disk.instance else "Available"}
         cloud.store.put(disk.but(**changes))
     for snapshot in cloud.store.all(Snapshot):
         reached = snapshot.since + timedelta(seconds=SNAPSHOT_SECONDS * cloud.pace)

@@ -53,14 +53,24 @@ trap 'thaw "$3"' EXIT
 cp --sparse=always --reflink=auto "/disks/$1.img" "/disks/$2.part"
 mv "/disks/$2.part" "/disks/$2.snap"
 """
-_COPY = """
+_FILL = """
+rm -f "/disks/$1.part"
+[ -z "$3" ] || cp --sparse=always --reflink=auto "$3" "/disks/$1.part"
+truncate -s "$2" "/disks/$1.part"
+"""
+_CREATE = f"""
 set -e
-cp --sparse=always --reflink=auto "/disks/$1.snap" "/disks/$2.part"
-truncate -s "$3" "/disks/$2.part"
+[ ! -e "/disks/$1.img" ] || exit 0
+{_FILL}
+mv "/disks/$1.part" "/disks/$1.img"
+"""
+_RESTORE = f"""
+set -e
+{_FILL}
 # A machine that is off leaves its device behind.
-losetup -j "/disks/$2.img" | cut -d: -f1 | xargs -r losetup -d
-[ -z "$(losetup -j "/disks/$2.img")" ] || { echo "the disk is in use" >&2; exit 1; }
-mv "/disks/$2.part" "/disks/$2.img"
+losetup -j "/disks/$1.img" | cut -d: -f1 | xargs -r losetup -d
+[ -z "$(losetup -j "/disks/$1.img")" ] || {{ echo "the disk is in use" >&2; exit 1; }}
+mv "/disks/$1.part" "/disks/$1.img"
 """
 
 
@@ -72,16 +82,17 @@ class Disks:
         self._networks = networks
 
     def create(self, disk: Disk) -> None:
-        """A sparse file; it grows as it is written to."""
-        self._sh('[ -e "$1" ] || truncate -s "$2" "$1"', f"/disks/{disk.id}.img", f"{disk.size}G")
+        """A sparse file, empty or as its snapshot; one that is there stays as it is."""
+        source = f"/disks/{disk.snapshot}.snap" if disk.snapshot else ""
+        self._sh(_CREATE, disk.id, f"{disk.size}G", source)
 
     def snapshot(self, disk: Disk, snapshot_id: str, process: int) -> None:
         """A copy of what is on the disk. process: of the machine that it is in, 0 where that does not run."""
         self._sh(_SNAPSHOT, disk.id, snapshot_id, str(process), seen_as(disk))
 
-    def copy(self, snapshot_id: str, disk: Disk) -> None:
+    def restore(self, disk: Disk, snapshot_id: str) -> None:
         """What the snapshot has, in the place of all that the disk has. No machine may have its device."""
-        self._sh(_COPY, snapshot_id, disk.id, f"{disk.size}G")
+        self._sh(_RESTORE, disk.id, f"{disk.size}G", f"/disks/{snapshot_id}.snap")
 
     def forget(self, snapshot_id: str) -> None:
         self._sh('rm -f "/disks/$1.snap" "/disks/$1.part"', snapshot_id)

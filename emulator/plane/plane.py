@@ -299,8 +299,8 @@ class Plane:
             self._make_disk(disk)
             self._set_disk(disk, status="Available")
         elif disk.status == "ReIniting":
-            self._disks.copy(disk.snapshot, disk)
-            self._set_disk(disk, status="In_use" if disk.instance else "Available")
+            self._disks.restore(disk, disk.resetting)
+            self._set_disk(disk, status="In_use" if disk.instance else "Available", resetting="")
         elif disk.status == "Attaching":
             if process:
                 self._disks.attach(disk, process)
@@ -310,10 +310,7 @@ class Plane:
             self._set_disk(disk, status="Available", instance="", device="", detached=self.cloud.now())
 
     def _make_disk(self, disk: Disk) -> None:
-        if disk.snapshot:
-            self._disks.copy(disk.snapshot, disk)
-        else:
-            self._disks.create(disk)
+        self._disks.create(disk)
         self._sizes[disk.id] = disk.size
 
     def _grow_disk(self, disk_id: str) -> None:

@@ -173,6 +173,7 @@ def completed(config: Mapping[str, Any], environ: Mapping[str, str]) -> dict[str
     shapes = schema.config()
     full = _with_environment(shapes, config, _ENVIRONMENT, environ)
     if profile := full.get("profile"):
+        _must_be_there(profile, full, environ)
         for name, value in _profile(profile, full.get("sharedCredentialsFile"), environ).items():
             if name == "assumeRole":
                 full[name] = value | dict(full.get(name) or {})
@@ -207,10 +208,27 @@ def _with_environment(
     return dict(given) | check.convert({name: shapes[name] for name in added if name in shapes}, added)
 
 
+def _must_be_there(profile: str, config: Mapping[str, Any], environ: Mapping[str, str]) -> None:
+    """Raises ResourceError where only the file of profiles could give credentials, and there is none."""
+    path = _profiles(config.get("sharedCredentialsFile"), environ)
+    others = ("accessKey", "ecsRoleName", "credentialsUri", "assumeRoleWithOidc")
+    if not path.exists() and not any(config.get(name) for name in others):
+        raise ResourceError(
+            f"profile '{profile}' is to give the credentials, and there is no file {path}",
+            fix=f"write it with `aliyun configure --profile {profile}`, or let alicloud:sharedCredentialsFile "
+            "name the one that has it; `./berth cloud start` writes that of an emulated cloud",
+        )
+
+
+def _profiles(file: str | None, environ: Mapping[str, str]) -> Path:
+    """The file that `aliyun configure` writes; file: as it is given, if it is."""
+    home = Path(environ.get("HOME") or Path.home())
+    return Path(file.replace("~", str(home), 1)) if file else home / ".aliyun" / "config.json"
+
+
 def _profile(name: str, file: str | None, environ: Mapping[str, str]) -> dict[str, Any]:
     """What a profile of `aliyun configure` says, in the words of this config."""
-    home = Path(environ.get("HOME") or Path.home())
-    path = Path(file.replace("~", str(home), 1)) if file else home / ".aliyun" / "config.json"
+    path = _profiles(file, environ)
     if not path.exists():
         return {}
     try:

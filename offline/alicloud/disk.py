@@ -85,7 +85,7 @@ class EcsDisk(CloudResource):
         "provisionedIops": Property(refused=_BY_SIZE),
         "resourceGroupId": Property(create="ResourceGroupId", read="ResourceGroupId", computed=True),
         "size": Property(create="Size", read="Size", computed=True),
-        "snapshotId": Property(refused=f"disks from snapshots are not served; {_OFFICIAL}"),
+        "snapshotId": Property(create="SnapshotId", read="SourceSnapshotId", computed=True, replace=True),
         "storageSetId": Property(refused=_SETS),
         "storageSetPartitionNumber": Property(refused=_SETS),
         "tags": TAGS,
@@ -124,8 +124,8 @@ class EcsDisk(CloudResource):
 
     def wrong(self, inputs: Inputs) -> list[CheckFailure]:
         found = list(together(("zoneId", "availabilityZone"), inputs, most=2))
-        if "size" not in inputs:
-            found.append(CheckFailure(property="size", reason="is required"))
+        if "size" not in inputs and "snapshotId" not in inputs:
+            found.append(CheckFailure(property="size", reason="is required, unless snapshotId is given"))
         return found
 
     def table(self, ctx: Context, state: State, inputs: Inputs) -> Mapping[str, Field]:  # noqa: ARG002

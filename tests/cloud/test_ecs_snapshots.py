@@ -144,4 +144,5 @@ def test_a_disk_is_set_back_while_its_machine_is_off(
     assert told(ecs, data.disk_id).status == "ReIniting"
     clock.later(1)
     assert told(ecs, data.disk_id).status == "In_use"
+    assert told(ecs, data.disk_id).source_snapshot_id == "", "it was not made of it"
     assert [one.snapshot_id for one in listed(ecs, instance_id=machine)] == [made]

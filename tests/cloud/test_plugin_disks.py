@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +89,33 @@ def test_a_disk_lives(plugin: PluginClient, ecs: Ecs) -> None:
     )
 
 
+def test_a_disk_of_a_snapshot_lives(plugin: PluginClient, ecs: Ecs) -> None:
+    from alibabacloud_ecs20140526 import models
+
+    source = plugin.create(DISK, {**DATA, "size": 30}, name="source")
+
+    def snapshot() -> str:
+        made: str = ecs.create_snapshot(models.CreateSnapshotRequest(disk_id=source.id)).body.snapshot_id
+        asked = models.DescribeSnapshotsRequest(**R, snapshot_ids=json.dumps([made]))
+        for _ in range(200):
+            if ecs.describe_snapshots(asked).body.snapshots.snapshot[0].available:
+                return made
+            time.sleep(0.02)
+        raise AssertionError(f"{made} is never whole")
+
+    first, second = snapshot(), snapshot()
+    live(
+        plugin,
+        Life(
+            DISK,
+            {"zoneId": ZONE, "snapshotId": first},
+            updated={"size": 40},
+            replaced={"snapshotId": second},
+            outputs=("size", "status"),
+        ),
+    )
+
+
 def test_a_level_of_performance_is_changed_in_place(plugin: PluginClient) -> None:
     essd = {**DATA, "size": 500, "category": "cloud_essd", "performanceLevel": "PL1"}
     made = plugin.create(DISK, essd)
@@ -120,7 +148,6 @@ def test_how_a_disk_is_resized_is_no_difference(plugin: PluginClient) -> None:
         ("category", "tape", "must be one of cloud"),
         ("paymentType", "Subscription", "only PayAsYouGo is served"),
         ("name", "x", "conflicts with name"),
-        ("snapshotId", "s-1", "disks from snapshots are not served"),
         ("instanceId", "i-1", "attach it with an EcsDiskAttachment"),
         ("dryRun", True, "use `pulumi preview`"),
     ],

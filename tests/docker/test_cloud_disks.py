@@ -184,3 +184,28 @@ def test_a_policy_makes_one_by_itself(cloud: Cloud, machine: str) -> None:
     made = until("the snapshot is whole", whole, 60)
     assert made.snapshot_name.endswith(policy)
     cloud.ecs.delete_snapshot(m.DeleteSnapshotRequest(snapshot_id=made.snapshot_id))
+
+
+def test_a_machine_that_is_made_anew_has_what_was_on_its_disks(
+    cloud: Cloud, client: docker.DockerClient, machine: str
+) -> None:
+    """Also where a disk was made of a snapshot, which it is not to become again."""
+    made = cloud.ecs.create_snapshot(m.CreateSnapshotRequest(disk_id=data(cloud, machine))).body.snapshot_id
+
+    def whole() -> bool | None:
+        asked = m.DescribeSnapshotsRequest(**R, snapshot_ids=json.dumps([made]))
+        return cloud.ecs.describe_snapshots(asked).body.snapshots.snapshot[0].available or None
+
+    until("the snapshot is whole", whole)
+    vpc, [switch] = cloud.network("10.1.0.0/16", "10.1.1.0/24")
+    group = cloud.group(vpc)
+    cloud.allow(group, "22/22")
+    source = m.RunInstancesRequestDataDisk(snapshot_id=made)
+    [other] = cloud.run(switch, group, internet_max_bandwidth_out=5, data_disk=[source])
+    cloud.reaches(other, "Running")
+    says(cloud, other, "mkdir -p /data && mount /dev/vdb /data && echo later > /data/a && umount /data")
+    cloud.ecs.delete_snapshot(m.DeleteSnapshotRequest(snapshot_id=made))
+    client.containers.get(f"berth-cloud-{cloud.name}-{other}").remove(force=True)
+    until("it is seen", lambda: cloud.told(other).status != "Running" or None, 30)
+    cloud.reaches(other, "Running")
+    assert says(cloud, other, "mkdir -p /data && mount /dev/vdb /data && cat /data/a") == "later"

@@ -185,3 +185,13 @@ def test_without_credentials_the_ways_to_give_them_are_told(monkeypatch: pytest.
     provider.connect({"region": "cn-hangzhou"})  # a preview needs none
     with pytest.raises(ResourceError, match="set alicloud:accessKey and alicloud:secretKey"):
         _ = provider.engine.credential
+
+
+def test_a_file_of_profiles_that_is_not_there_is_named(tmp_path: Path) -> None:
+    environ = {"HOME": str(tmp_path)}
+    given = {"profile": "berth-cloud", "sharedCredentialsFile": "~/cloud/credentials.json"}
+    with pytest.raises(ResourceError) as failed:
+        completed(given, environ)
+    assert f"there is no file {tmp_path}/cloud/credentials.json" in str(failed.value)
+    assert "aliyun configure --profile berth-cloud" in str(failed.value)
+    assert completed(KEYS | given, environ)["accessKey"] == "LTAI-stack", "it is not needed then"

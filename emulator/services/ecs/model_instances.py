@@ -95,6 +95,9 @@ class Disk(Tagged, kind="disk"):
     image: str = ""
     resource_group: str
     snapshot: str = ""
+    """What it was made of."""
+    resetting: str = ""
+    """The snapshot that it is just being set back to."""
     """What it was made of, or was reset to."""
     status: Literal["Creating", "Available", "Attaching", "In_use", "Detaching", "ReIniting"]
     since: datetime

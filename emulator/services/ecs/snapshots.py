@@ -76,15 +76,15 @@ def reset(call: Call, disk: Disk, snapshot: Snapshot) -> Disk:
     disks.must_be(disk, "In_use", "Available")
     if disk.instance:
         instances.must_be(instances.find(call.cloud, disk.region, disk.instance), "Stopped")
-    return call.cloud.store.put(disk.but(snapshot=snapshot.id, status="ReIniting", since=call.now))
+    return call.cloud.store.put(disk.but(resetting=snapshot.id, status="ReIniting", since=call.now))
 
 
 def readers(cloud: Cloud, snapshot: Snapshot) -> list[str]:
-    """The disks that are just being made of it."""
+    """The disks that are just being made of it, or set back to it."""
     return [
         one.id
         for one in cloud.store.all(Disk)
-        if one.snapshot == snapshot.id and one.status in ("Creating", "ReIniting")
+        if (one.status == "Creating" and one.snapshot == snapshot.id) or one.resetting == snapshot.id
     ]
 
 
