@@ -215,7 +215,7 @@ def _must_be_there(profile: str, config: Mapping[str, Any], environ: Mapping[str
     if not path.exists() and not any(config.get(name) for name in others):
         raise ResourceError(
             f"profile '{profile}' is to give the credentials, and there is no file {path}",
-            fix=f"write it with `aliyun configure --profile {profile}`, or let alicloud:sharedCredentialsFile "
+            fix=f"write it with `aliyun configure --profile {profile}`, or let sharedCredentialsFile "
             "name the one that has it; `./berth cloud start` writes that of an emulated cloud",
         )
 
