@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from offline.alicloud import power
 from offline.alicloud.api import Answer
-from offline.alicloud.field import Property, is_json, pick, same_items
+from offline.alicloud.field import Property, is_json, pick, same_document, same_items
 from offline.alicloud.lifecycle import CloudResource, pair
 from offline.alicloud.work import Creation, Deletion, Work
 from offline.docker.resource import CheckFailure, Field, Inputs, ResourceError, State
@@ -74,11 +74,8 @@ class RamRoleAttachment(_OnInstances):
     type: ClassVar[str] = "alicloud:ecs/ramRoleAttachment:RamRoleAttachment"
     fields: ClassVar[Mapping[str, Field]] = {
         "instanceId": Property(replace=True),
-        "policy": Property(valid=is_json),
+        "policy": Property(valid=is_json, replace=True, same=same_document),
         "ramRoleName": Property(read="RamRoleName", replace=True),
-    }
-    rigid: ClassVar[Mapping[str, str]] = {
-        "policy": "replace the attachment: pulumi up --replace URN; the API changes a policy in no other way"
     }
 
     def parts(self, id: str) -> tuple[str, list[str]]:
