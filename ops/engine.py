@@ -52,7 +52,7 @@ class Engine:
         """
         import docker
 
-        from offline.docker.resource import ResourceError
+        from offline.provider.resource import ResourceError
 
         client = docker.DockerClient.__new__(docker.DockerClient)
         try:

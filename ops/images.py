@@ -75,7 +75,7 @@ def pull(stack: Stack, exported: Mapping[str, Any]) -> list[str]:
     A name with a digest is never asked for. Raises UserError when a registry does not give an image.
     """
     from offline.docker import image_host
-    from offline.docker.resource import Context, ResourceError
+    from offline.provider.resource import Context, ResourceError
 
     wanted = [image for image in pulled(exported) if not image.pinned]
     if not wanted:

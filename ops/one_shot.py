@@ -80,7 +80,7 @@ def ask(
     from docker.errors import APIError
 
     from offline.docker.container_failure import not_created, not_started
-    from offline.docker.resource import ResourceError
+    from offline.provider.resource import ResourceError
 
     api: Any = client.api
     name = f"berth-preflight-{secrets.token_hex(6)}"

@@ -19,7 +19,7 @@ from ops.project import StackFile
 from stacks.content import base_image as base_of
 
 if TYPE_CHECKING:
-    from offline.docker.resource import Context
+    from offline.provider.resource import Context
     from ops.stack import Stack
     from stacks.releases import Release
 
@@ -136,7 +136,7 @@ def choose(stack: Stack) -> None:
 @contextmanager
 def _asking(stack: Stack, docker: engine.Engine) -> Iterator[Context]:
     """An engine with the stack's login for its registry; what fails there is an error of the user's."""
-    from offline.docker.resource import Context, ResourceError
+    from offline.provider.resource import Context, ResourceError
 
     if stack.file.config["images"].get("login"):
         stack.state()  # else Pulumi does not know the stack whose password it reads

@@ -1,7 +1,7 @@
 """Entry point of the plugin process."""
 
 from offline.alicloud.server import Provider
-from offline.docker.__main__ import main
+from offline.provider.process import main
 
 if __name__ == "__main__":
     main(Provider)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
 
-from offline.docker.resource import ResourceError
+from offline.provider.resource import ResourceError
 
 T = TypeVar("T")
 Answer = dict[str, Any]

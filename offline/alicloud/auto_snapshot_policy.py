@@ -10,7 +10,7 @@ from offline.alicloud.api import Answer, Refused, Unreached
 from offline.alicloud.field import Property, same_items
 from offline.alicloud.lifecycle import TAGS, CloudResource
 from offline.alicloud.work import Change, Creation, Deletion, Work
-from offline.docker.resource import Field, Inputs, State
+from offline.provider.resource import Field, Inputs, State
 
 _LISTS: Final = {
     "repeatWeekdays": "repeatWeekdays",

@@ -18,7 +18,7 @@ from offline.alicloud.form import document, told
 from offline.alicloud.lifecycle import CloudResource
 from offline.alicloud.oss import text_of
 from offline.alicloud.work import Creation, Deletion, Work
-from offline.docker.resource import CheckFailure, Context, Field, Inputs, ResourceError, State
+from offline.provider.resource import CheckFailure, Context, Field, Inputs, ResourceError, State
 
 ACLS: Final = ("private", "public-read", "public-read-write")
 _PREFIX: Final = "tf-oss-bucket-"  # of the names that the official provider makes up

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from offline.alicloud.field import Property, length, one_of
 from offline.alicloud.form import Spelled
-from offline.docker.resource import UNKNOWN, CheckFailure, Field
+from offline.provider.resource import UNKNOWN, CheckFailure, Field
 
 CLASSES: Final = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive")
 _DATE: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])")

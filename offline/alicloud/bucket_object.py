@@ -13,7 +13,7 @@ from offline.alicloud.bucket import ACLS
 from offline.alicloud.field import Property, one_of, together
 from offline.alicloud.lifecycle import CloudResource, without
 from offline.alicloud.work import Creation, Deletion, Work
-from offline.docker.resource import CheckFailure, Context, Field, Inputs, ResourceError, State
+from offline.provider.resource import CheckFailure, Context, Field, Inputs, ResourceError, State
 
 _WORM: Final = "retention is not served by this plugin; use the official alicloud plugin"
 _OUTPUTS: Final = {

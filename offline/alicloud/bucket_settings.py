@@ -12,7 +12,7 @@ from offline.alicloud.field import Property, is_json, one_of, same_document
 from offline.alicloud.form import document, told
 from offline.alicloud.lifecycle import CloudResource
 from offline.alicloud.work import Creation, Deletion, Work
-from offline.docker.resource import CheckFailure, Context, Field, Inputs, ResourceError, State
+from offline.provider.resource import CheckFailure, Context, Field, Inputs, ResourceError, State
 
 _BUCKET: Final = Property(replace=True)
 _NO_REFERERS: Final[dict[str, Any]] = {"refererLists": [], "refererBlacklists": []}

@@ -10,7 +10,7 @@ from offline.alicloud.api import Answer, Refused, Unreached
 from offline.alicloud.field import Property, one_of, pick
 from offline.alicloud.lifecycle import CloudResource, without
 from offline.alicloud.work import Creation, Deletion, Work
-from offline.docker.resource import Context, Field, Inputs, PartialCreate, ResourceError, State
+from offline.provider.resource import Context, Field, Inputs, PartialCreate, ResourceError, State
 
 _SHOWN: Final = 2000  # characters of a failed command's output in a message: its last ones
 _PAGE: Final = 50

@@ -10,9 +10,9 @@ from typing import Any, Final
 from offline.alicloud import schema
 from offline.alicloud.api import Settings
 from offline.alicloud.field import Property, between, one_of
-from offline.docker import check
-from offline.docker.resource import UNKNOWN, CheckFailure, Field, ResourceError
-from offline.docker.schema import Shape
+from offline.provider import check
+from offline.provider.resource import UNKNOWN, CheckFailure, Field, ResourceError
+from offline.provider.schema import Shape
 
 PRODUCTS: Final = ("ecs", "oss", "ram", "sts", "vpc")
 DEFAULT_REGION: Final = "cn-beijing"

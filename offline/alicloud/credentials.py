@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from offline.alicloud.api import Api, Patience, Settings
-from offline.docker.resource import ResourceError
+from offline.provider.resource import ResourceError
 
 _EARLY: Final = 180.0  # seconds before its end that a session is renewed
 _SESSION: Final = "terraform"  # the official provider's name for it

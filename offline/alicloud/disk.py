@@ -10,7 +10,7 @@ from offline.alicloud.field import Property, one_of, pick, together
 from offline.alicloud.lifecycle import TAGS, CloudResource, pair, without
 from offline.alicloud.power import ids
 from offline.alicloud.work import Change, Creation, Deletion, Work
-from offline.docker.resource import CheckFailure, Context, Field, Inputs, State
+from offline.provider.resource import CheckFailure, Context, Field, Inputs, State
 
 _OFFICIAL: Final = "use the official alicloud plugin for it"
 _BY_SIZE: Final = "what a disk does follows from its category, size and performance level"

@@ -9,7 +9,7 @@ from offline.alicloud.api import Answer
 from offline.alicloud.field import Property, one_of
 from offline.alicloud.lifecycle import TAGS, CloudResource, pair
 from offline.alicloud.work import Change, Creation, Deletion, Work
-from offline.docker.resource import Field, Inputs, State
+from offline.provider.resource import Field, Inputs, State
 
 _BUSY: Final = (
     "OperationConflict",

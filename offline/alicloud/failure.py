@@ -6,8 +6,8 @@ import traceback
 from typing import Final
 
 from offline.alicloud.api import Refused, Unreached
-from offline.docker.resource import ResourceError
-from offline.docker.values import AssetRefused
+from offline.provider.resource import ResourceError
+from offline.provider.values import AssetRefused
 
 _WAYS_OUT: Final = (
     ("InvalidAccessKeyId", "check alicloud:accessKey, or whether the key is switched off"),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any, Final
 
-from offline.docker.resource import UNKNOWN, CheckFailure, Field
+from offline.provider.resource import UNKNOWN, CheckFailure, Field
 
 Valid = Callable[[Any], str | None]
 """What is wrong with a value; None: nothing."""

@@ -13,8 +13,8 @@ from typing import Any
 from xml.etree.ElementTree import Element, ParseError, SubElement, fromstring, tostring
 
 from offline.alicloud.field import Property
-from offline.docker.resource import Field, ResourceError
-from offline.docker.schema import Shape
+from offline.provider.resource import Field, ResourceError
+from offline.provider.schema import Shape
 
 Fields = Mapping[str, Field]
 

@@ -8,7 +8,7 @@ from offline.alicloud.api import Answer
 from offline.alicloud.field import Property, matching, one_of
 from offline.alicloud.lookup import Arguments, Found, Lookup, listed
 from offline.alicloud.work import Work
-from offline.docker.resource import Context, ResourceError
+from offline.provider.resource import Context, ResourceError
 
 _PLAIN: Final = Property()
 _PAYMENT: Final = Property(default="PostPaid", valid=one_of("PrePaid", "PostPaid"))

@@ -9,7 +9,7 @@ from offline.alicloud.api import Answer
 from offline.alicloud.field import Property, one_of, tags_read, tags_sent
 from offline.alicloud.lookup import Arguments, Found, Lookup, listed
 from offline.alicloud.work import Work
-from offline.docker.resource import ResourceError
+from offline.provider.resource import ResourceError
 
 _PLAIN: Final = Property()
 _IMAGE: Final = {

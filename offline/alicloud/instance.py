@@ -21,7 +21,7 @@ from offline.alicloud.instance_fields import (
 from offline.alicloud.instance_state import state_of
 from offline.alicloud.lifecycle import CloudResource, tag, without
 from offline.alicloud.work import Change, Creation, Deletion, Work
-from offline.docker.resource import UNKNOWN, CheckFailure, Context, Field, Inputs, State
+from offline.provider.resource import UNKNOWN, CheckFailure, Context, Field, Inputs, State
 
 _ANOTHER: Final = 'let another instance take its place: replace_on_changes=["{}"] among its options'
 _REQUIRED: Final = ("imageId", "instanceType", "securityGroups", "vswitchId")

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from offline.alicloud.field import Property, between, length, matching, one_of, same_items
 from offline.alicloud.lifecycle import TAGS
-from offline.docker.resource import Field
+from offline.provider.resource import Field
 
 CATEGORIES: Final = one_of(
     "cloud", "cloud_efficiency", "cloud_ssd", "cloud_essd", "cloud_auto", "cloud_essd_entry"

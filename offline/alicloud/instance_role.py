@@ -11,7 +11,7 @@ from offline.alicloud.api import Answer
 from offline.alicloud.field import Property, is_json, pick, same_document, same_items
 from offline.alicloud.lifecycle import CloudResource, pair
 from offline.alicloud.work import Creation, Deletion, Work
-from offline.docker.resource import CheckFailure, Field, Inputs, ResourceError, State
+from offline.provider.resource import CheckFailure, Field, Inputs, ResourceError, State
 
 _PAGE = 50
 

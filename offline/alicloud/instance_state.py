@@ -10,7 +10,7 @@ from offline.alicloud.field import pick, tags_read
 from offline.alicloud.instance_fields import SYSTEM_DISK
 from offline.alicloud.power import ids
 from offline.alicloud.work import Work
-from offline.docker.resource import State
+from offline.provider.resource import State
 
 _PLAIN = {
     "cpu": "Cpu",

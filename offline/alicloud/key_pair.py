@@ -12,7 +12,7 @@ from offline.alicloud.api import Answer, Refused, Unreached
 from offline.alicloud.field import Property, length, tags_sent
 from offline.alicloud.lifecycle import TAGS, CloudResource
 from offline.alicloud.work import Change, Creation, Deletion, Work
-from offline.docker.resource import Context, Difference, Field, Inputs, ResourceError, State
+from offline.provider.resource import Context, Difference, Field, Inputs, ResourceError, State
 
 
 class EcsKeyPair(CloudResource):

@@ -11,7 +11,7 @@ from offline.alicloud.api import Answer
 from offline.alicloud.field import Property, length, pick, same_items, together
 from offline.alicloud.lifecycle import CloudResource, pair
 from offline.alicloud.work import Creation, Deletion, Work
-from offline.docker.resource import CheckFailure, Field, Inputs, ResourceError, State
+from offline.provider.resource import CheckFailure, Field, Inputs, ResourceError, State
 
 _FORM = 'NAME:["INSTANCE","INSTANCE"]'
 _PAGE = 100

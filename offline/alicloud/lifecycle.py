@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Final
 from offline.alicloud.api import Answer, Refused, Unreached, client_token
 from offline.alicloud.field import Property, failures, pick, sent, tags_read, tags_sent
 from offline.alicloud.work import Change, Creation, Deletion, Work
-from offline.docker import difference
-from offline.docker.resource import (
+from offline.provider import difference
+from offline.provider.resource import (
     UNKNOWN,
     CheckFailure,
     Context,
@@ -26,7 +26,7 @@ from offline.docker.resource import (
     ResourceError,
     State,
 )
-from offline.docker.values import Secret
+from offline.provider.values import Secret
 
 _LOOK: Final = 60.0  # seconds that reading has: what the official provider gives to it
 _EMPTY: Final = {str: "", bool: False, list: [], dict: {}, int: 0}

@@ -11,7 +11,7 @@ from typing import Any
 
 from offline.alicloud.field import Property, failures, pick
 from offline.alicloud.work import Work
-from offline.docker.resource import Context, ResourceError
+from offline.provider.resource import Context, ResourceError
 
 Arguments = dict[str, Any]
 Found = tuple[list[str], dict[str, Any]]

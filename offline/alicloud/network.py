@@ -9,7 +9,7 @@ from offline.alicloud.api import Answer
 from offline.alicloud.field import Property, one_of, same_items
 from offline.alicloud.lifecycle import TAGS, CloudResource
 from offline.alicloud.work import Change, Creation, Deletion, Work
-from offline.docker.resource import CheckFailure, Field, Inputs, State
+from offline.provider.resource import CheckFailure, Field, Inputs, State
 
 _CLASSIC: Final = "ClassicLink has been switched off by Alibaba Cloud; leave it out"
 _POOLS: Final = "pools of addresses (IPAM) are not served by this plugin; give a cidrBlock"

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import Element
 
 from offline.alicloud.api import Answer, Refused, Settings, Unreached
 from offline.alicloud.form import parsed
-from offline.docker.resource import ResourceError
+from offline.provider.resource import ResourceError
 
 _SETTINGS: Final = {
     "AccessMonitor": "accessmonitor",

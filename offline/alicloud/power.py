@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from offline.alicloud.api import Answer, Refused
 from offline.alicloud.work import Work
-from offline.docker.resource import ResourceError
+from offline.provider.resource import ResourceError
 
 _NOT_YET: Final = ("IncorrectInstanceStatus", "InvalidOperation.Conflict")
 

@@ -18,7 +18,7 @@ from offline.alicloud.field import (
 )
 from offline.alicloud.lifecycle import TAGS, CloudResource
 from offline.alicloud.work import Change, Creation, Deletion, Work
-from offline.docker.resource import UNKNOWN, CheckFailure, Context, Field, Inputs, ResourceError, State
+from offline.provider.resource import UNKNOWN, CheckFailure, Context, Field, Inputs, ResourceError, State
 
 _OLD: Final = "deprecated since 1.49 of the official provider; write the whole document instead"
 

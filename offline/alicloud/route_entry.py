@@ -10,7 +10,7 @@ from offline.alicloud.api import Answer, Refused, client_token
 from offline.alicloud.field import Property, length
 from offline.alicloud.lifecycle import CloudResource
 from offline.alicloud.work import Creation, Deletion, Work
-from offline.docker.resource import Context, Field, Inputs, ResourceError, State
+from offline.provider.resource import Context, Field, Inputs, ResourceError, State
 
 _BUSY: Final = (
     "TaskConflict",

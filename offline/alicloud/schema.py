@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from offline.alicloud.served import FUNCTIONS, RESOURCES
-from offline.docker.schema import Reader, Shape
+from offline.provider.schema import Reader, Shape, inlined
 
 VERSION: Final = "4.0.0"  # of the official provider whose schema this is
 
 _FILE: Final = Path(__file__).with_name("schema.json")
-_TYPE_REF: Final = "#/types/"
 _INVOKED: Final = re.compile(r"\.invoke\('(alicloud:[^']+)'")
 
 
@@ -81,18 +80,8 @@ def is_function(token: str) -> bool:
 
 @functools.cache
 def _inlined(part: str) -> dict[str, Any]:
-    inlined: dict[str, Any] = _inline(load()[part])
-    return inlined
-
-
-def _inline(node: Any) -> Any:
-    if isinstance(node, list):
-        return [_inline(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    if isinstance(reference := node.get("$ref"), str):
-        return _inline(load()["types"][reference.removeprefix(_TYPE_REF)])
-    return {key: _inline(value) for key, value in node.items()}
+    whole: dict[str, Any] = inlined(load()[part], load()["types"])
+    return whole
 
 
 def derive() -> dict[str, Any]:

@@ -10,7 +10,7 @@ from offline.alicloud.api import Answer, Refused, client_token
 from offline.alicloud.field import Property, between, one_of, same_network, together
 from offline.alicloud.lifecycle import CloudResource
 from offline.alicloud.work import Creation, Deletion, Work
-from offline.docker.resource import (
+from offline.provider.resource import (
     UNKNOWN,
     CheckFailure,
     Context,

@@ -14,10 +14,10 @@ from offline.alicloud.config import CONFIG, SECRETS, completed, read_config, set
 from offline.alicloud.credentials import credential
 from offline.alicloud.failure import explain
 from offline.alicloud.served import FUNCTIONS, RESOURCES
-from offline.docker import server, values
-from offline.docker.resource import CheckFailure, Field, Resource, ResourceError
-from offline.docker.server import Function
-from offline.docker.values import Secret
+from offline.provider import server, values
+from offline.provider.resource import CheckFailure, Field, Resource, ResourceError
+from offline.provider.server import Function
+from offline.provider.values import Secret
 
 
 def resource(token: str) -> Resource:

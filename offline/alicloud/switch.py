@@ -9,7 +9,7 @@ from offline.alicloud.api import Answer
 from offline.alicloud.field import Property, together
 from offline.alicloud.lifecycle import TAGS, CloudResource
 from offline.alicloud.work import Change, Creation, Deletion, Work
-from offline.docker.resource import CheckFailure, Field, Inputs, ResourceError, State
+from offline.provider.resource import CheckFailure, Field, Inputs, ResourceError, State
 
 _BUSY = (
     "OperationConflict",

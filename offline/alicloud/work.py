@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from offline.alicloud.api import Answer, Api, Patience, Refused
-from offline.docker.resource import Context
+from offline.provider.resource import Context
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from offline.docker import check, schema
-from offline.docker.resource import UNKNOWN, CheckFailure, Field
+from offline.docker import schema
+from offline.provider import check
+from offline.provider.resource import UNKNOWN, CheckFailure, Field
+from offline.provider.schema import Shape
 
 CONFIG: Final = {
     "host": Field(),
@@ -35,7 +37,7 @@ _ENGINE_OPTIONS: Final = ("version", "pluginDownloadURL")
 
 def read_config(given: dict[str, Any]) -> tuple[dict[str, Any], list[CheckFailure]]:
     """The config as plain values, and what is wrong with it. The engine passes lists on as JSON."""
-    shapes = schema.load()["config"]["variables"]
+    shapes = schema.config()
     config = {
         name: _parsed(shapes.get(name, {}), value)
         for name, value in given.items()
@@ -45,7 +47,7 @@ def read_config(given: dict[str, Any]) -> tuple[dict[str, Any], list[CheckFailur
     return (config if failures else check.convert(shapes, config)), failures
 
 
-def _parsed(shape: schema.Shape, value: Any) -> Any:
+def _parsed(shape: Shape, value: Any) -> Any:
     if shape.get("type") == "string" or value is UNKNOWN or not isinstance(value, str):
         return value
     try:

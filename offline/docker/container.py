@@ -10,9 +10,9 @@ from typing import ClassVar
 
 from offline.docker.container_check import failures
 from offline.docker.container_fields import CANNOT_BE_UNSET, FIELDS
-from offline.docker.difference import compare, top
 from offline.docker.foreign import warn_of_addresses, warn_of_ports
-from offline.docker.resource import (
+from offline.provider.difference import compare, top
+from offline.provider.resource import (
     CheckFailure,
     Context,
     Difference,

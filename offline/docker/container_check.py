@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from offline.docker.container_units import assignments, parse_cpus, parse_duration, parse_gpus
-from offline.docker.resource import UNKNOWN, CheckFailure
+from offline.provider.resource import UNKNOWN, CheckFailure
 
 Rule = Callable[[Any], str | None]
 

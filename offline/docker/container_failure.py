@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from docker.errors import APIError, DockerException, NotFound
 
-from offline.docker.resource import ResourceError
+from offline.provider.resource import ResourceError
 
 _LOG_LINES = 20
 _LOG_BYTES = 4000

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from offline.docker.container_units import capability, parse_cpus, same_duration
-from offline.docker.resource import Field
+from offline.provider.resource import Field
 
 
 def _kept_when_empty(old: Any, new: Any) -> bool:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from offline.docker.container_read import CREATION_LABEL
-from offline.docker.resource import ResourceError
+from offline.provider.resource import ResourceError
 
 
 @cache

@@ -15,9 +15,9 @@ from offline.docker import container_create, container_journal, container_read, 
 from offline.docker.container_failure import explain, name_taken, not_created, not_started
 from offline.docker.container_fields import FIELDS, LIMITS, THROTTLES
 from offline.docker.container_support import require_support
-from offline.docker.difference import compare, top
 from offline.docker.image_host import find_or_pull
-from offline.docker.resource import Context, Inputs, PartialCreate, ResourceError, State
+from offline.provider.difference import compare, top
+from offline.provider.resource import Context, Inputs, PartialCreate, ResourceError, State
 
 _REMOVAL_SECONDS = 60
 

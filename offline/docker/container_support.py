@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from offline.docker.container_check import values
-from offline.docker.resource import ResourceError
+from offline.provider.resource import ResourceError
 
 # Path of a property: the first API version that heeds it, and the Docker release that brought it.
 _SINCE: Final = {

@@ -11,7 +11,7 @@ from typing import Any
 from docker.errors import NotFound
 
 from offline.docker.container_failure import health_output, last_logs, redact
-from offline.docker.resource import Context, ResourceError
+from offline.provider.resource import Context, ResourceError
 
 _FIRST_PAUSE = 0.05
 _LONGEST_PAUSE = 0.25

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from offline.docker.resource import ResourceError
+from offline.provider.resource import ResourceError
 
 if TYPE_CHECKING:
     from docker import APIClient

@@ -17,7 +17,7 @@ from ipaddress import ip_network
 from typing import Any, Final
 
 from offline.docker.labels import to_docker
-from offline.docker.resource import Context, ResourceError
+from offline.provider.resource import Context, ResourceError
 
 _SECONDS: Final = 2.0
 _EVERY: Final = ("0.0.0.0", "::", "")  # noqa: S104 - to compare with

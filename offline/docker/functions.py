@@ -13,7 +13,7 @@ import docker.errors
 from offline.docker import image_name
 from offline.docker.image_host import inspect
 from offline.docker.image_stream import EngineError, get
-from offline.docker.resource import Context, ResourceError
+from offline.provider.resource import Context, ResourceError
 
 Arguments = dict[str, Any]
 Result = dict[str, Any]

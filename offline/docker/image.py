@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from offline.docker import image_name
 from offline.docker.image_context import BuildContext
-from offline.docker.resource import (
+from offline.provider.resource import (
     UNKNOWN,
     CheckFailure,
     Context,
@@ -24,7 +24,7 @@ from offline.docker.resource import (
     ResourceError,
     State,
 )
-from offline.docker.values import Secret
+from offline.provider.values import Secret
 
 _NO_BUILDKIT = (
     "BuilderBuildKit is not served: this plugin builds with the engine's classic builder; "

@@ -14,7 +14,7 @@ from typing import Any
 from offline.docker.image_context import BuildContext
 from offline.docker.image_stream import EngineError, Message, explain, is_disk_full, post
 from offline.docker.registry import Credential, header
-from offline.docker.resource import Context, ResourceError
+from offline.provider.resource import Context, ResourceError
 
 TAIL_LINES = 15
 LOG_SECONDS = 10.0  # between signs of life: output is for failures, and cached steps take no time

@@ -14,7 +14,7 @@ from functools import cache, cached_property
 from pathlib import Path
 
 from offline.docker.image_ignore import Matcher, clean, parse
-from offline.docker.resource import ResourceError
+from offline.provider.resource import ResourceError
 
 CHUNK = 1 << 20
 IGNORE_FILE = ".dockerignore"

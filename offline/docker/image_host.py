@@ -9,7 +9,7 @@ import docker.errors
 from offline.docker import image_name, registry
 from offline.docker.image_stream import EngineError, Progress, explain, post
 from offline.docker.registry import Credential, Registries
-from offline.docker.resource import Context, ResourceError
+from offline.provider.resource import Context, ResourceError
 
 
 def inspect(ctx: Context, name: str) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from offline.docker.resource import ResourceError
+from offline.provider.resource import ResourceError
 
 
 def parse(text: str) -> list[str]:

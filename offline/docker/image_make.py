@@ -9,8 +9,8 @@ from offline.docker import image_build, image_host, image_name, registry
 from offline.docker.image_context import BuildContext
 from offline.docker.image_stream import EngineError, Progress, post
 from offline.docker.registry import Credential, Registries
-from offline.docker.resource import Context, Inputs, State
-from offline.docker.values import Secret
+from offline.provider.resource import Context, Inputs, State
+from offline.provider.values import Secret
 
 
 def make(ctx: Context, inputs: Inputs, *, push: bool) -> State:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from offline.docker.resource import ResourceError
+from offline.provider.resource import ResourceError
 
 HUB = "docker.io"
 HUB_ADDRESS = "https://index.docker.io/v1/"  # the key of Docker Hub in every credential store

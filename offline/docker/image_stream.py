@@ -12,7 +12,7 @@ from typing import Any, Generic, TypeVar
 import docker.errors
 
 from offline.docker import image_name
-from offline.docker.resource import Context, ResourceError
+from offline.provider.resource import Context, ResourceError
 
 POLL_SECONDS = 0.2
 LOG_SECONDS = 0.5

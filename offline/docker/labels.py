@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from offline.docker.resource import Field
+from offline.provider.resource import Field
 
 LABELS: Final = Field(
     replace=True, unordered=True, nested={"label": Field(replace=True), "value": Field(replace=True)}

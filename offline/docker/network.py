@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from offline.docker.engine import root_cause
 from offline.docker.foreign import overlap, warn_of_network
 from offline.docker.labels import LABELS, from_docker, to_docker
-from offline.docker.resource import (
+from offline.docker.taken import taken
+from offline.provider.resource import (
     UNKNOWN,
     CheckFailure,
     Context,
@@ -22,7 +23,6 @@ from offline.docker.resource import (
     ResourceError,
     State,
 )
-from offline.docker.taken import taken
 
 if TYPE_CHECKING:
     from docker import APIClient

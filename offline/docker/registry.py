@@ -12,7 +12,7 @@ import docker.auth
 from docker.errors import DockerException
 
 from offline.docker import image_name
-from offline.docker.resource import ResourceError
+from offline.provider.resource import ResourceError
 
 Credential = dict[str, str]  # username, password, serveraddress or identitytoken: what the engine's API takes
 

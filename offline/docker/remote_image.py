@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from offline.docker import image_name
 from offline.docker.remote_image_build import BUILD_FIELDS, check_build, run_build
-from offline.docker.resource import (
+from offline.provider.resource import (
     UNKNOWN,
     CheckFailure,
     Context,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from offline.docker.image_context import BuildContext
-from offline.docker.resource import UNKNOWN, CheckFailure, Context, Field, Inputs
+from offline.provider.resource import UNKNOWN, CheckFailure, Context, Field, Inputs
 
 _BUILDX = "only BuildKit's buildx serves it, and this plugin builds with the engine's classic builder"
 _NEW = Field(replace=True)

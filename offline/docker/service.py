@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from offline.docker.difference import compare
-from offline.docker.resource import CheckFailure, Context, Difference, Field, Inputs, Resource, State
 from offline.docker.service_check import failures
 from offline.docker.service_fields import FIELDS
+from offline.provider.difference import compare
+from offline.provider.resource import CheckFailure, Context, Difference, Field, Inputs, Resource, State
 
 
 class Service(Resource):

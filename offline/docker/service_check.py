@@ -15,7 +15,7 @@ from offline.docker.container_check import (
     values,
 )
 from offline.docker.container_units import assignments
-from offline.docker.resource import CheckFailure
+from offline.provider.resource import CheckFailure
 
 _SPEC = "taskSpec.containerSpec"
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from offline.docker.container_units import same_duration
-from offline.docker.resource import Field
+from offline.provider.resource import Field
 
 
 def _same_ratio(old: Any, new: Any) -> bool:

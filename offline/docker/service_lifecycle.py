@@ -12,7 +12,7 @@ from docker.errors import APIError, DockerException, NotFound
 from offline.docker import registry, service_create, service_read
 from offline.docker.container_failure import explain
 from offline.docker.container_units import parse_duration
-from offline.docker.resource import Context, Inputs, PartialCreate, ResourceError, State
+from offline.provider.resource import Context, Inputs, PartialCreate, ResourceError, State
 
 _PAUSE = 0.5
 _USUAL_GRACE = 10

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from offline.docker.resource import UNKNOWN, Context, Field, Inputs, Resource, ResourceError, State
+from offline.provider.resource import UNKNOWN, Context, Field, Inputs, Resource, ResourceError, State
 
 
 class Tag(Resource):

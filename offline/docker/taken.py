@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from offline.docker.resource import Context, ResourceError
+from offline.provider.resource import Context, ResourceError
 
 
 def taken(ctx: Context, type: str, name: str, *, id: str, labels: Mapping[str, str] | None) -> ResourceError:

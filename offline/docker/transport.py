@@ -20,7 +20,7 @@ import urllib3
 from docker import APIClient
 from docker.tls import TLSConfig
 
-from offline.docker.resource import ResourceError
+from offline.provider.resource import ResourceError
 
 _SESSIONS: Final = 8  # of the ten that sshd allows on one connection by default
 _SERVER_COMMAND: Final = ("docker", "system", "dial-stdio")

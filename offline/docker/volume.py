@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
 from offline.docker.labels import LABELS, from_docker, to_docker
-from offline.docker.resource import Context, Field, Inputs, Resource, ResourceError, State
 from offline.docker.taken import taken
+from offline.provider.resource import Context, Field, Inputs, Resource, ResourceError, State
 
 _REMOVAL_SECONDS: Final = 30.0  # how long the official provider waits for a container to let go
 _POLL: Final = 0.5

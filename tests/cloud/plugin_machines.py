@@ -10,7 +10,7 @@ import pytest
 from emulator.access import AccessKey
 from emulator.cloud import Cloud
 from emulator.services.ecs.model_instances import Instance
-from offline.docker import values
+from offline.provider import values
 from offline.stubs import provider_pb2
 from tests.cloud.machines import IMAGE, ZONE
 from tests.cloud.plugins import running

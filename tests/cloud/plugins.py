@@ -12,8 +12,8 @@ from typing import Any
 from emulator.access import AccessKey
 from emulator.cloud import Cloud
 from offline.alicloud.server import Provider
-from offline.docker.__main__ import start
-from offline.docker.check import without_marks
+from offline.provider.check import without_marks
+from offline.provider.process import start
 from tests.cloud.running import Listener
 from tests.docker.plugin import Made, PluginClient, plain
 

@@ -14,7 +14,7 @@ from emulator.access import AccessKey
 from emulator.api.faults import Fault
 from emulator.cloud import Cloud
 from offline.alicloud import schema
-from offline.docker.schema import Shape
+from offline.provider.schema import Shape
 from tests.cloud.plugins import REGION, Life, live, running
 from tests.cloud.running import Listener
 from tests.docker.plugin import UNKNOWN, CheckFailed, Made, PluginClient

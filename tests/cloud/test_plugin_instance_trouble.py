@@ -12,7 +12,7 @@ from emulator.access import AccessKey
 from emulator.api.faults import Fault
 from emulator.cloud import Cloud
 from emulator.services.ecs.model_instances import Disk, Instance
-from offline.docker.values import Secret
+from offline.provider.values import Secret
 from tests.cloud.machines import IMAGE, moving
 from tests.cloud.plugin_machines import (
     GROUP,

@@ -16,8 +16,8 @@ from emulator.api.faults import Fault
 from emulator.cloud import Cloud
 from emulator.services.vpc.model import Vpc, VSwitch
 from offline.alicloud.api import Api
-from offline.docker import values
-from offline.docker.values import Secret
+from offline.provider import values
+from offline.provider.values import Secret
 from offline.stubs import provider_pb2, status_pb2
 from tests.cloud.plugins import REGION, config_of, running
 from tests.cloud.running import Listener
@@ -267,7 +267,7 @@ def test_an_action_takes_no_parameter_that_the_sdk_would_drop(key: AccessKey, se
 
 def test_without_the_sdks_it_says_how_to_have_them(monkeypatch: pytest.MonkeyPatch) -> None:
     from offline.alicloud.server import Provider
-    from offline.docker.resource import ResourceError
+    from offline.provider.resource import ResourceError
 
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ResourceError, match=r"not installed in \.venv") as refused:

@@ -9,8 +9,8 @@ from typing import Any
 import docker
 import pytest
 
-from offline.docker.__main__ import start
 from offline.docker.server import Provider
+from offline.provider.process import start
 from tests.docker.images import busybox_image  # noqa: F401
 from tests.docker.plugin import Made, PluginClient
 

@@ -10,9 +10,9 @@ from typing import Any
 import grpc
 from google.protobuf import empty_pb2
 
-from offline.docker import values
-from offline.docker.check import DEFAULTS, META
-from offline.docker.resource import UNKNOWN
+from offline.provider import values
+from offline.provider.check import DEFAULTS, META
+from offline.provider.resource import UNKNOWN
 from offline.stubs import provider_pb2, provider_pb2_grpc
 
 Properties = dict[str, Any]

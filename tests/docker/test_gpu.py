@@ -19,8 +19,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from components.containers.gpu import Gpu
-from offline.docker.__main__ import start
 from offline.docker.server import Provider
+from offline.provider.process import start
 from tests.docker.engines import start_engine
 from tests.docker.images import ensure_busybox
 from tests.docker.plugin import PluginClient

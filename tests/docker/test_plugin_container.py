@@ -18,8 +18,8 @@ import docker
 import grpc
 import pytest
 
-from offline.docker import values
-from offline.docker.check import without_marks
+from offline.provider import values
+from offline.provider.check import without_marks
 from offline.stubs import provider_pb2
 from tests.docker.engines import start_engine
 from tests.docker.images import ensure_busybox
@@ -348,7 +348,7 @@ def test_what_a_killed_plugin_left_is_removed_by_the_next(
     script = (
         "import threading\nfrom offline.docker.container import Container\n"
         "from offline.docker.engine import Engine\n"
-        "from offline.docker.resource import Context\n"
+        "from offline.provider.resource import Context\n"
         "ctx = Context(engine=Engine({}), urn='', log=print, warn=print, cancelled=threading.Event())\n"
         f"Container().create(ctx, {base | {'healthcheck': NEVER | {'interval': '30s'}, 'wait': True}!r})\n"
     )

@@ -16,9 +16,9 @@ import docker
 import grpc
 import pytest
 
-from offline.docker.__main__ import start
 from offline.docker.server import Provider
-from offline.docker.values import Secret
+from offline.provider.process import start
+from offline.provider.values import Secret
 from tests.docker.engines import start_engine
 from tests.docker.images import ensure_busybox
 from tests.docker.leftovers import remove_labelled

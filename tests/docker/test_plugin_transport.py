@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from offline.docker.engine import Engine
-from offline.docker.resource import ResourceError
+from offline.provider.resource import ResourceError
 from tests.docker.engines import engine_address, free_subnet, start_engine
 from tests.ports import free_port
 

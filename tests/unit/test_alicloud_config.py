@@ -10,8 +10,8 @@ import pytest
 
 from offline.alicloud.config import completed, read_config, settings
 from offline.alicloud.server import Provider
-from offline.docker.resource import ResourceError
-from offline.docker.values import Secret
+from offline.provider.resource import ResourceError
+from offline.provider.values import Secret
 
 KEYS = {"accessKey": "LTAI-stack", "secretKey": "stack-secret"}
 

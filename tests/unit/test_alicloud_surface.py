@@ -18,8 +18,8 @@ from offline.alicloud.lifecycle import CloudResource
 from offline.alicloud.lookup import Lookup
 from offline.alicloud.oss import OPERATIONS
 from offline.alicloud.served import FUNCTIONS, RESOURCES
-from offline.docker.resource import Field, ResourceError
-from offline.docker.schema import Shape
+from offline.provider.resource import Field, ResourceError
+from offline.provider.schema import Shape
 
 SERVED = sorted(RESOURCES)
 BY_TABLE = [

@@ -59,7 +59,7 @@ def test_only_a_tag_that_moved_is_replaced(stack: Any, monkeypatch: pytest.Monke
 
 
 def test_a_registry_that_gives_nothing_ends_it(stack: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from offline.docker.resource import ResourceError
+    from offline.provider.resource import ResourceError
 
     def refuse(*_args: Any) -> None:
         raise ResourceError("nginx:1 cannot be pulled", fix="log in")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from offline.docker import check, schema
+from offline.docker import schema
 from offline.docker.network import Network
-from offline.docker.resource import UNKNOWN
 from offline.docker.volume import Volume
+from offline.provider import check
+from offline.provider.resource import UNKNOWN
 
 SHAPES = schema.inputs_of(Network.type)
 

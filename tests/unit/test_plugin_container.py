@@ -20,8 +20,8 @@ from offline.docker.container_check import failures
 from offline.docker.container_failure import redact
 from offline.docker.container_fields import FIELDS, same_ports
 from offline.docker.container_support import require_support
-from offline.docker.difference import compare
-from offline.docker.resource import UNKNOWN, ResourceError
+from offline.provider.difference import compare
+from offline.provider.resource import UNKNOWN, ResourceError
 
 PLAIN = {"name": "web", "image": "web:1"}
 PLAIN_PAYLOAD = {

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offline.docker.difference import Change, changes, compare, ignored
-from offline.docker.resource import UNKNOWN, Difference, Field
+from offline.provider.difference import Change, changes, compare, ignored
+from offline.provider.resource import UNKNOWN, Difference, Field
 
 R = Field(replace=True)
 U = Field()

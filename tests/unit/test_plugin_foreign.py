@@ -16,7 +16,7 @@ import pytest
 from offline.docker import foreign
 from offline.docker.container import Container
 from offline.docker.network import Network
-from offline.docker.resource import UNKNOWN, Context
+from offline.provider.resource import UNKNOWN, Context
 
 OURS = [{"label": "berth.stack", "value": "dev"}]
 NETWORKS = [

@@ -23,7 +23,7 @@ from offline.docker.image_ignore import Matcher, parse
 from offline.docker.image_stream import EngineError, explain
 from offline.docker.registry import Registries
 from offline.docker.remote_image_build import check_build
-from offline.docker.resource import UNKNOWN, Context, ResourceError
+from offline.provider.resource import UNKNOWN, Context, ResourceError
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from offline.docker import schema
 from offline.docker.config import CONFIG
 from offline.docker.container import Container
 from offline.docker.container_fields import CANNOT_BE_UNSET
-from offline.docker.resource import Field
 from offline.docker.server import FUNCTIONS, RESOURCES, resource
+from offline.provider.resource import Field
 from tests.unit.official import OFFICIAL
 
 DOCUMENT = Path("docs/docker-plugin.md")

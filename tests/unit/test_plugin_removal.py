@@ -11,7 +11,7 @@ import pytest
 from docker.errors import NotFound
 
 from offline.docker import container_lifecycle, service_lifecycle
-from offline.docker.resource import Context
+from offline.provider.resource import Context
 
 
 class Engine:

@@ -14,11 +14,12 @@ import grpc
 import pytest
 from google.protobuf import empty_pb2
 
-from offline.docker import server, values
-from offline.docker.__main__ import start
-from offline.docker.resource import UNKNOWN, Context, Field, PartialCreate, Resource, ResourceError
+from offline.docker import server
 from offline.docker.server import Provider
-from offline.docker.values import Secret
+from offline.provider import values
+from offline.provider.process import start
+from offline.provider.resource import UNKNOWN, Context, Field, PartialCreate, Resource, ResourceError
+from offline.provider.values import Secret
 from offline.stubs import engine_pb2_grpc, provider_pb2, status_pb2
 from tests.docker.plugin import CheckFailed, Made, PluginClient, plain
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from offline.docker import service_create, service_read
-from offline.docker.difference import compare
 from offline.docker.service_check import failures
 from offline.docker.service_fields import FIELDS
+from offline.provider.difference import compare
 
 SPEC = {"image": "web:1"}
 _BIND = {"propagation": "rprivate"}

@@ -8,7 +8,8 @@ import pytest
 
 from offline.docker import schema, server
 from offline.docker.config import CONFIG
-from offline.docker.resource import Field, ResourceError
+from offline.provider.resource import Field, ResourceError
+from offline.provider.schema import object_of
 
 SERVED = sorted(server.RESOURCES)
 REFUSED = {
@@ -34,7 +35,7 @@ def uncovered(
         if name not in fields:
             yield ".".join(path)
             continue
-        inner = schema.object_of(shape)
+        inner = object_of(shape)
         if inner is not None and fields[name].refused is None:
             yield from uncovered(fields[name].nested or {}, inner[0], path)
     yield from (f"{'.'.join((*seen, name))} (not in the schema)" for name in fields if name not in shapes)
@@ -70,7 +71,7 @@ def test_every_refusal_says_why(token: str) -> None:
 
 
 def test_every_config_variable_is_served() -> None:
-    assert list(uncovered(CONFIG, schema.load()["config"]["variables"])) == []
+    assert list(uncovered(CONFIG, schema.config())) == []
 
 
 def test_every_function_is_served_or_refused() -> None:

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from offline.docker.resource import Context
 from offline.docker.taken import taken
+from offline.provider.resource import Context
 
 NETWORK = "docker:index/network:Network"
 

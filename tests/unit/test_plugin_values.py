@@ -7,9 +7,9 @@ from google.protobuf import json_format, struct_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from offline.docker import values
-from offline.docker.resource import UNKNOWN
-from offline.docker.values import Secret, decode, encode, join, mark, redact, reveal
+from offline.provider import values
+from offline.provider.resource import UNKNOWN
+from offline.provider.values import Secret, decode, encode, join, mark, redact, reveal
 
 KEYS = st.text(min_size=1, max_size=8).filter(lambda key: key != values.SIGNATURE)
 SCALARS = (

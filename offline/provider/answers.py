@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from offline.docker import check, difference, schema, values
-from offline.docker.resource import (
+from offline.provider import check, difference, values
+from offline.provider.resource import (
     UNKNOWN,
     CheckFailure,
     Context,
@@ -18,6 +18,7 @@ from offline.docker.resource import (
     ResourceError,
     State,
 )
+from offline.provider.schema import Shape
 from offline.stubs import provider_pb2
 
 _KINDS: Final = provider_pb2.PropertyDiff.Kind
@@ -47,14 +48,10 @@ def diff_response(changes: list[difference.Change], delete_before_replace: bool 
     )
 
 
-def foreseen(
-    served: Resource, state: State, old: State, outputs: Mapping[str, schema.Shape] | None = None
-) -> State:
+def foreseen(served: Resource, state: State, old: State, outputs: Mapping[str, Shape]) -> State:
     """What a preview answers: the state that the resource foresees, and UNKNOWN (or the old value) for the
-    rest of `outputs`, which are those of the docker schema unless others are given.
+    rest of `outputs`, all properties of its type.
     """
-    if outputs is None:
-        outputs = schema.outputs_of(served.type)
     later = {name: old.get(name, UNKNOWN) for name in outputs if _is_output(served, name)}
     return {**later, **state}
 

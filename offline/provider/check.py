@@ -9,9 +9,9 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from offline.docker import schema
-from offline.docker.resource import UNKNOWN, CheckFailure, Field, Inputs
-from offline.docker.values import join
+from offline.provider.resource import UNKNOWN, CheckFailure, Field, Inputs
+from offline.provider.schema import Shape
+from offline.provider.values import join
 
 DEFAULTS: Final = "__defaults"
 META: Final = "__meta"
@@ -21,7 +21,7 @@ _LONGEST: Final = 255
 
 
 def failures(
-    fields: Mapping[str, Field], shapes: Mapping[str, schema.Shape], required: list[str], inputs: Inputs
+    fields: Mapping[str, Field], shapes: Mapping[str, Shape], required: list[str], inputs: Inputs
 ) -> list[CheckFailure]:
     """Everything that is wrong with the inputs, by path."""
     return list(_object(fields, shapes, required, inputs, ""))
@@ -29,7 +29,7 @@ def failures(
 
 def _object(
     fields: Mapping[str, Field],
-    shapes: Mapping[str, schema.Shape],
+    shapes: Mapping[str, Shape],
     required: list[str],
     inputs: Mapping[str, Any],
     path: str,
@@ -43,9 +43,7 @@ def _object(
                 property=here, reason=f"there is no such property; there are {_listed(shapes)}"
             )
         elif name not in fields:
-            yield CheckFailure(
-                property=here, reason="not served by this plugin; the official docker plugin is needed"
-            )
+            yield CheckFailure(property=here, reason="not served by this plugin; the official one is needed")
         elif (why := fields[name].refused) is not None:
             yield CheckFailure(property=here, reason=why)
         else:
@@ -55,26 +53,25 @@ def _object(
             yield CheckFailure(property=join(path, name), reason="is required")
 
 
-def _value(field: Field, shape: schema.Shape, value: Any, path: str) -> Iterator[CheckFailure]:
+def _value(field: Field, shape: Shape, value: Any, path: str) -> Iterator[CheckFailure]:
     if value is UNKNOWN or value is None:
         return
-    resolved = schema.resolve(shape)
-    kind = resolved["type"]
+    kind = shape["type"]
     if not _fits(kind, value):
         yield CheckFailure(property=path, reason=f"must be {_NAMES[kind]}, not {_name_of(value)}")
-    elif "enum" in resolved:
-        allowed = [member["value"] for member in resolved["enum"]]
+    elif "enum" in shape:
+        allowed = [member["value"] for member in shape["enum"]]
         if value not in allowed:
             yield CheckFailure(property=path, reason=f"must be one of {', '.join(allowed)}")
     elif kind == "array":
         for i, item in enumerate(value):
-            yield from _value(field, resolved["items"], item, f"{path}[{i}]")
-    elif "additionalProperties" in resolved:
+            yield from _value(field, shape["items"], item, f"{path}[{i}]")
+    elif "additionalProperties" in shape:
         for key, item in value.items():
             if key != DEFAULTS:
-                yield from _value(field, resolved["additionalProperties"], item, join(path, key))
+                yield from _value(field, shape["additionalProperties"], item, join(path, key))
     elif kind == "object":
-        yield from _object(field.nested or {}, resolved["properties"], resolved["required"], value, path)
+        yield from _object(field.nested or {}, shape["properties"], shape["required"], value, path)
 
 
 _NAMES: Final = {
@@ -129,18 +126,17 @@ def _listed(names: Mapping[str, Any]) -> str:
     return ", ".join(sorted(names))
 
 
-def convert(shapes: Mapping[str, schema.Shape], inputs: Inputs) -> Inputs:
+def convert(shapes: Mapping[str, Shape], inputs: Inputs) -> Inputs:
     """The inputs with every primitive in its schema's type; call it once they have passed `failures`."""
     return {
         name: _convert(shapes[name], value) if name in shapes else value for name, value in inputs.items()
     }
 
 
-def _convert(shape: schema.Shape, value: Any) -> Any:
+def _convert(shape: Shape, value: Any) -> Any:
     if value is UNKNOWN or value is None:
         return value
-    resolved = schema.resolve(shape)
-    match resolved["type"]:
+    match shape["type"]:
         case "string":
             return ("true" if value else "false") if isinstance(value, bool) else str(value)
         case "boolean":
@@ -150,11 +146,11 @@ def _convert(shape: schema.Shape, value: Any) -> Any:
         case "number":
             return value if isinstance(value, int | float) else float(value)
         case "array":
-            return [_convert(resolved["items"], item) for item in value]
-        case _ if "additionalProperties" in resolved:
-            return {key: _convert(resolved["additionalProperties"], item) for key, item in value.items()}
+            return [_convert(shape["items"], item) for item in value]
+        case _ if "additionalProperties" in shape:
+            return {key: _convert(shape["additionalProperties"], item) for key, item in value.items()}
         case _:
-            return convert(resolved["properties"], value)
+            return convert(shape["properties"], value)
 
 
 def without_marks(value: Any) -> Any:

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from offline.docker.resource import UNKNOWN, Difference, Field
-from offline.docker.values import has_unknown, join
+from offline.provider.resource import UNKNOWN, Difference, Field
+from offline.provider.values import has_unknown, join
 
 Kind = Literal["ADD", "DELETE", "UPDATE"]
 _PLAIN = Field()
