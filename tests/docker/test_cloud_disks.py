@@ -58,8 +58,9 @@ def says(cloud: Cloud, machine: str, command: str) -> str:
 
 def data(cloud: Cloud, machine: str) -> str:
     asked = m.DescribeDisksRequest(**R, instance_id=machine, disk_type="data")
-    [found] = cloud.ecs.describe_disks(asked).body.disks.disk
-    return str(found.disk_id)
+    held = cloud.ecs.describe_disks(asked).body.disks.disk
+    [found] = [one.disk_id for one in held if one.device == "/dev/xvdb"]
+    return str(found)
 
 
 def disk(cloud: Cloud, id: str) -> Any:
