@@ -120,6 +120,36 @@ def test_a_disk_is_made_of_one_and_as_large(ecs: Ecs, moving: Any, clock: Clock,
         make(ecs, size=None)
 
 
+def test_an_instance_comes_with_a_disk_of_one(
+    ecs: Ecs, place: dict[str, str], clock: Clock, refused: Refused
+) -> None:
+    source = make(ecs, size=30)
+    clock.later(1)
+    made = snapshot(ecs, source)
+
+    def wanted(**more: Any) -> dict[str, Any]:
+        return {"data_disk": [m.RunInstancesRequestDataDisk(**more)]}
+
+    with refused("IncorrectSnapshotStatus", 403):
+        run(ecs, place, **wanted(snapshot_id=made))
+    clock.later(1)
+    with refused("MissingParameter"):
+        run(ecs, place, **wanted())
+    with refused("InvalidDiskSize.TooSmall", 403):
+        run(ecs, place, **wanted(snapshot_id=made, size=20))
+    with refused("InvalidSnapshotId.NotFound", 404):
+        run(ecs, place, **wanted(snapshot_id="s-none"))
+    machines = [run(ecs, place, **wanted(snapshot_id=made, **size))[0] for size in ({}, {"size": 50})]
+    with refused("SnapshotCreatedDisk", 403):
+        ecs.delete_snapshot(m.DeleteSnapshotRequest(snapshot_id=made))
+    clock.later(5)
+    for machine, size in zip(machines, (30, 50), strict=True):
+        asked = m.DescribeDisksRequest(**R, instance_id=machine, disk_type="data")
+        [disk] = ecs.describe_disks(asked).body.disks.disk
+        assert (disk.size, disk.source_snapshot_id, disk.status) == (size, made, "In_use")
+    ecs.delete_snapshot(m.DeleteSnapshotRequest(snapshot_id=made))
+
+
 def test_a_disk_is_set_back_while_its_machine_is_off(
     ecs: Ecs, place: dict[str, str], clock: Clock, refused: Refused
 ) -> None:

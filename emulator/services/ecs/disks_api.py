@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from emulator.api.call import Answer, Call, JsonList, Request, Tag
-from emulator.api.errors import ApiError, missing_parameter, not_served
+from emulator.api.errors import ApiError, not_served
 from emulator.api.paging import Either, either
 from emulator.services.ecs import auto_snapshot_policies, catalogue, disks, instances, snapshots
 from emulator.services.ecs.model_instances import Disk
@@ -42,16 +42,7 @@ class CreateDisk(Request):
 @ECS.action
 def create_disk(call: Call, given: CreateDisk) -> Answer:
     catalogue.must_be_zone(call.region, given.zone_id)
-    snapshot = snapshots.find(call.cloud, call.region, given.snapshot_id) if given.snapshot_id else None
-    if snapshot is not None:
-        snapshots.must_be_whole(snapshot)
-    size = given.size if given.size is not None else snapshot.size if snapshot else None
-    if size is None:
-        raise missing_parameter("Size")
-    if snapshot is not None and size < snapshot.size:
-        raise ApiError(
-            403, "InvalidDiskSize.TooSmall", "Specified disk size is less than the size of the snapshot."
-        )
+    size = snapshots.disk_size(call.cloud, call.region, given.snapshot_id, given.size, "Size")
     disk = disks.create(
         call,
         zone=given.zone_id,

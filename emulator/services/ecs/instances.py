@@ -88,6 +88,7 @@ class DiskOrder:
     encrypted: bool
     kms_key: str
     with_instance: bool
+    snapshot: str = ""
 
 
 @dataclass(frozen=True)
@@ -224,6 +225,7 @@ def _disk(call: Call, zone: str, wanted: DiskOrder, instance: str, device: str, 
             system=system,
             category=wanted.category,
             size=wanted.size,
+            snapshot=wanted.snapshot,
             performance=wanted.performance,
             encrypted=wanted.encrypted,
             kms_key=wanted.kms_key,

@@ -11,7 +11,7 @@ from emulator.api.call import NO_URL, Answer, Call, Parameters, Request, Says, T
 from emulator.api.errors import ApiError, missing_parameter
 from emulator.images import images
 from emulator.instance_types import instance_types
-from emulator.services.ecs import disks, instances, key_pairs, security_groups
+from emulator.services.ecs import disks, instances, key_pairs, security_groups, snapshots
 from emulator.services.ecs.instance_roles import must_serve
 from emulator.services.ecs.instances import DiskOrder, Order
 from emulator.services.ecs.service import ECS
@@ -56,7 +56,9 @@ class SystemDisk(Parameters):
 
 class DataDisk(Parameters):
     category: Category = "cloud_essd"
-    size: int
+    size: int | None = None
+    snapshot_id: str = ""
+    """What it is made of; it is as large then, unless a larger size is given."""
     disk_name: str = ""
     description: Description = ""
     performance_level: Level = ""
@@ -180,20 +182,23 @@ def run_instances(call: Call, given: RunInstances) -> Answer:
             kms_key=system.kms_key_id,
             with_instance=True,
         ),
-        data_disks=tuple(
-            DiskOrder(
-                category=data.category,
-                size=data.size,
-                name=data.disk_name,
-                description=data.description,
-                performance=disks.checked(data.category, data.size, data.performance_level),
-                encrypted=data.encrypted,
-                kms_key=data.kms_key_id,
-                with_instance=data.delete_with_instance,
-            )
-            for data in given.data_disk
-        ),
+        data_disks=tuple(_data_disk(call, data, at) for at, data in enumerate(given.data_disk, 1)),
     )
     instances.must_have_login(order)
     made = [instances.create(call, vswitch, order, number) for number in range(given.amount)]
     return {"InstanceIdSets": {"InstanceIdSet": [one.id for one in made]}}
+
+
+def _data_disk(call: Call, data: DataDisk, at: int) -> DiskOrder:
+    size = snapshots.disk_size(call.cloud, call.region, data.snapshot_id, data.size, f"DataDisk.{at}.Size")
+    return DiskOrder(
+        category=data.category,
+        size=size,
+        snapshot=data.snapshot_id,
+        name=data.disk_name,
+        description=data.description,
+        performance=disks.checked(data.category, size, data.performance_level),
+        encrypted=data.encrypted,
+        kms_key=data.kms_key_id,
+        with_instance=data.delete_with_instance,
+    )

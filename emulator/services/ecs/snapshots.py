@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from emulator.api.call import Call
-from emulator.api.errors import ApiError, not_served
+from emulator.api.errors import ApiError, missing_parameter, not_served
 from emulator.cloud import Cloud
 from emulator.services.ecs import disks, instances, resource_types
-from emulator.services.ecs.model_instances import Disk
+from emulator.services.ecs.model_instances import Disk, Instance
 from emulator.services.ecs.model_snapshots import Snapshot
 
 
@@ -66,6 +66,24 @@ def must_be_whole(snapshot: Snapshot) -> None:
         )
 
 
+def disk_size(cloud: Cloud, region: str, snapshot_id: str, size: int | None, parameter: str) -> int:
+    """GiB of a disk that is made: of a snapshot, unless that is empty, it may be larger than it, not smaller.
+
+    parameter: the size's. Raises ApiError, also for a snapshot that is not there or not whole.
+    """
+    if not snapshot_id:
+        if size is None:
+            raise missing_parameter(parameter)
+        return size
+    snapshot = find(cloud, region, snapshot_id)
+    must_be_whole(snapshot)
+    if size is not None and size < snapshot.size:
+        raise ApiError(
+            403, "InvalidDiskSize.TooSmall", "Specified disk size is less than the size of the snapshot."
+        )
+    return size or snapshot.size
+
+
 def reset(call: Call, disk: Disk, snapshot: Snapshot) -> Disk:
     """The disk as it was. What it has now is gone. Its machine does not run meanwhile."""
     if snapshot.disk != disk.id:
@@ -81,10 +99,12 @@ def reset(call: Call, disk: Disk, snapshot: Snapshot) -> Disk:
 
 def readers(cloud: Cloud, snapshot: Snapshot) -> list[str]:
     """The disks that are just being made of it, or set back to it."""
+    unmade = {one.id for one in cloud.store.all(Instance) if one.status == "Pending"}
     return [
         one.id
         for one in cloud.store.all(Disk)
-        if (one.status == "Creating" and one.snapshot == snapshot.id) or one.resetting == snapshot.id
+        if one.resetting == snapshot.id
+        or (one.snapshot == snapshot.id and (one.status == "Creating" or one.instance in unmade))
     ]
 
 
