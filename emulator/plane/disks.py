@@ -103,8 +103,8 @@ class Disks:
         return {name.removesuffix(".snap") for name in found if name.endswith(".snap")}
 
     def grow(self, disk: Disk) -> None:
-        """To its size. A machine that has it sees that at once."""
-        script = 'truncate -s "$2" "$1"; losetup -j "$1" | cut -d: -f1 | xargs -r losetup -c'
+        """To its size; a machine that has it sees that at once. One that is not there yet is not made."""
+        script = 'truncate -c -s "$2" "$1"; losetup -j "$1" | cut -d: -f1 | xargs -r losetup -c'
         self._sh(script, f"/disks/{disk.id}.img", f"{disk.size}G")
 
     def attach(self, disk: Disk, process: int) -> None:

@@ -134,7 +134,7 @@ def test_an_instance_comes_with_a_disk_of_one(
         run(ecs, place, **wanted(snapshot_id=made))
     clock.later(1)
     with refused("MissingParameter"):
-        run(ecs, place, **wanted())
+        run(ecs, place, **wanted(category="cloud_essd"))
     with refused("InvalidDiskSize.TooSmall", 403):
         run(ecs, place, **wanted(snapshot_id=made, size=20))
     with refused("InvalidSnapshotId.NotFound", 404):
