@@ -150,7 +150,13 @@ class Taifish:
         assert answer.exit_code == 0, answer.output.decode()
 
     def role(
-        self, role: str, *, wait: bool = True, environment: dict[str, str] | None = None, **options: Any
+        self,
+        role: str,
+        *,
+        command: list[str] | None = None,
+        wait: bool = True,
+        environment: dict[str, str] | None = None,
+        **options: Any,
     ) -> Container:
         """A container of a role, once its health check is content."""
         if role == "app":
@@ -158,7 +164,7 @@ class Taifish:
         container = self.container(
             "taifish",
             role,
-            [f"taifish-{role}"],
+            command or [f"taifish-{role}"],
             environment={**self.environment, **(environment or {})},
             volumes={
                 **{str(self.data / name): {"bind": f"/app/data/{name}", "mode": "rw"} for name in FOLDERS},

@@ -17,7 +17,7 @@ from docker.models.containers import Container
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.docker.editor import Editor, Person, editor, progress, recording
-from tests.docker.workloads import unit_tests, until
+from tests.docker.workloads import unit_tests, until, vanish
 
 pytestmark = pytest.mark.docker
 
@@ -245,6 +245,27 @@ def test_restarted_stores_are_used_again(running: Editor, urls: tuple[str, str])
         )
         job = ann.edit(project, [SPEECH])
         assert progress(live, job)[-1]["status"] == "done"
+
+
+def test_a_redis_that_vanished_without_a_goodbye_is_used_again(
+    running: Editor, urls: tuple[str, str]
+) -> None:
+    """Neither who waits for jobs nor who listens for their progress stays on a dead connection."""
+    ann = Person(urls[0])
+    project = ann.project()
+    with ann.at(urls[1]).listen() as live:
+        assert json.loads(live.recv(timeout=10)) == {"type": "jobs", "jobs": []}
+        vanish(running.client.networks.get(running.id), running.redis, "redis")
+        until(
+            "healthy", lambda: all(httpx.get(f"{url}/health", timeout=10).is_success for url in urls) or None
+        )
+        job = ann.edit(project, [SPEECH])
+        until("done", lambda: ann.get(f"/api/jobs/{job}")["status"] == "done" or None, 60)
+        # What was published while nobody could hear it is made up for: the page loads the jobs again.
+        heard: dict[str, Any] = {"type": "none"}
+        while heard["type"] != "jobs" or job in [open["id"] for open in heard["jobs"]]:
+            heard = json.loads(live.recv(timeout=30))
+        assert progress(live, ann.edit(project, [SPEECH]))[-1]["status"] == "done"
 
 
 def test_health_tells_what_is_missing(running: Editor, urls: tuple[str, str]) -> None:

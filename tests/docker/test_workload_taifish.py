@@ -202,6 +202,49 @@ def test_a_lost_broker_loses_no_task(
         system.healthy(container, role)
 
 
+def test_a_broker_lost_under_a_full_worker_is_used_again(
+    system: Taifish, app: Container, worker: Container
+) -> None:
+    """A worker with all it may take listens no more: it learns of the loss by what it cannot acknowledge."""
+    upload = big(system, app)
+    running = [start_export(app, upload) for _ in range(2)]
+    system.redis.stop(timeout=5)
+    for id in running:
+        assert ended(app, id, 120)["state"] == "done"
+    system.redis.start()
+    until("healthy again", lambda: True if ask(app, "GET", "/health")[0] == 200 else None)
+    _, accepted, _ = ask(app, "POST", "/api/exports", {"rows": [{"a": 1}]})
+    # Sooner than the guard would start it anew.
+    assert ended(app, accepted["id"], 45)["state"] == "done"
+
+
+HANGING = """
+import sys, time
+from celery import signals
+from taifish import __main__, guard
+watch = guard.watch
+guard.watch = lambda look, stuck: watch(look, guard.Stuck(0, patience=3), every=0.5)
+hang = lambda **_: time.sleep(3600)
+signals.heartbeat_sent.connect(hang)
+sys.exit(__main__.main("worker"))
+"""
+
+
+def test_a_worker_that_hangs_ends_itself(system: Taifish, app: Container, worker: Container) -> None:
+    """Its restart policy starts it anew; what it was in is in its log, and its task is done by another."""
+    worker.stop(timeout=30)
+    hanging = system.role("worker", command=["python", "-c", HANGING], wait=False)
+    status, accepted, _ = ask(app, "POST", "/api/exports", {"rows": [{"a": 1}]})
+    assert status == 202
+    assert hanging.wait(timeout=60)["StatusCode"] == 70
+    (stuck,) = [line for line in lines(hanging) if line["event"] == "stuck"]
+    assert stuck["silent"] is True
+    assert "line 7 in <lambda>" in hanging.logs().decode()
+    worker.start()
+    system.healthy(worker, "worker")
+    assert ended(app, accepted["id"])["state"] == "done"
+
+
 def test_a_database_that_is_away_is_told_and_waited_for(
     system: Taifish, app: Container, worker: Container
 ) -> None:

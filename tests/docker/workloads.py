@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import docker
 from docker.errors import ImageNotFound
 from docker.models.containers import Container
+from docker.models.networks import Network
 
 from stacks.content import base_image, content_key
 
@@ -78,6 +79,14 @@ def until(what: str, ask: Callable[[], T | None], seconds: float = 240) -> T:
             return answer
         time.sleep(0.1)
     raise AssertionError(f"not within {seconds:g} s: {what}")
+
+
+def vanish(network: Network, container: Container, alias: str) -> None:
+    """Starts a container again as after a loss of power: nobody heard that its connections are over."""
+    network.disconnect(container, force=True)
+    container.kill()
+    network.connect(container, aliases=[alias])
+    container.start()
 
 
 class System:

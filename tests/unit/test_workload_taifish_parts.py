@@ -8,19 +8,74 @@ import os
 import time
 import uuid
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from hypothesis import given
 from hypothesis import strategies as st
-from taifish import analysis, exports, logs, tables, work
+from kombu.transport.redis import Channel
+from kombu.transport.virtual import QoS as VirtualQoS
+from taifish import analysis, exports, guard, logs, tables, work
 from taifish.broker import FileCredentials, queue_options
 from taifish.doing import do
 from taifish.ledger import Claim
 from taifish.queue import build
 from taifish.settings import Settings, SettingsError, load
+
+# --- guard --------------------------------------------------------------------------------------------------
+
+IDLE = guard.Seen(waiting=0, taken=3, doing=0, silent=False)
+
+
+@pytest.mark.parametrize(
+    ("looks", "hangs_after"),
+    [
+        ([IDLE] * 50, None),
+        ([replace(IDLE, waiting=2)] * 50, 60),
+        ([replace(IDLE, silent=True)] * 50, 60),
+        ([replace(IDLE, waiting=2, taken=n) for n in range(50)], None),
+        ([replace(IDLE, waiting=2, doing=1)] * 50, 160),
+        # The broker is away, or another worker takes what waits: counted from the start again.
+        ([replace(IDLE, waiting=2)] * 11 + [None] + [replace(IDLE, waiting=2)] * 30, 60 + 12 * 5 + 5),
+        ([replace(IDLE, waiting=2)] * 11 + [IDLE] + [replace(IDLE, waiting=2)] * 30, 60 + 12 * 5),
+    ],
+)
+def test_who_hangs(looks: list[guard.Seen | None], hangs_after: int | None) -> None:
+    stuck = guard.Stuck(longest=100)
+    hung = [5 * turn for turn, seen in enumerate(looks) if stuck(5.0 * turn, seen)]
+    # The first look only learns how many were taken.
+    assert (hung[0] if hung else None) == (hangs_after + 5 if hangs_after in (60, 160) else hangs_after)
+
+
+class NoRedis:
+    """A channel whose connection is gone."""
+
+    do_restore = False
+
+    @contextmanager
+    def conn_or_acquire(self, client: Any = None) -> Iterator[Any]:
+        raise redis.ConnectionError("refused")
+        yield
+
+
+@pytest.mark.parametrize("end", ["ack", "reject"])
+def test_what_cannot_be_acknowledged_takes_no_place(end: str) -> None:
+    """Two of them and a worker with two places would take no task any more, and feel well."""
+    places = Channel.QoS(NoRedis(), prefetch_count=2)
+    for tag in ("one", "two"):
+        VirtualQoS.append(places, "message", tag)
+    assert not places.can_consume()
+    for tag in ("one", "two"):
+        with pytest.raises(redis.ConnectionError):
+            getattr(places, end)(tag)
+    assert places.can_consume()
+
 
 # --- settings -----------------------------------------------------------------------------------------------
 

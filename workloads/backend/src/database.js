@@ -63,6 +63,8 @@ export function connect({ host, port, database, user, password, ca, connections 
     connectionLimit: connections,
     connectTimeout: 5000,
     enableKeepAlive: true,
+    // A server that vanished without a goodbye is noticed in seconds, not in two hours.
+    keepAliveInitialDelay: 10_000,
     timezone: 'Z',
     charset: 'utf8mb4',
   });

@@ -9,7 +9,11 @@ export class Events {
   constructor(redis, subscriber, log) {
     Object.assign(this, { redis, subscriber, log, sockets: new Map() });
     subscriber.on('message', (name, text) => {
-      for (const socket of this.sockets.get(name) ?? []) socket.send(text);
+      for (const socket of this.sockets.get(name)?.keys() ?? []) socket.send(text);
+    });
+    // Connected again: whatever was published in between, nobody here has heard of.
+    subscriber.on('ready', () => {
+      for (const sockets of this.sockets.values()) for (const missed of sockets.values()) missed();
     });
   }
 
@@ -18,11 +22,15 @@ export class Events {
     await this.redis.publish(channel(user), JSON.stringify(event));
   }
 
-  /** @param {import('ws').WebSocket} socket */
-  async join(user, socket) {
+  /**
+   * @param {string} user
+   * @param {import('ws').WebSocket} socket
+   * @param {() => void} missed called when something may have been published that the socket was not sent
+   */
+  async join(user, socket, missed) {
     const name = channel(user);
     const known = this.sockets.get(name);
-    this.sockets.set(name, (known ?? new Set()).add(socket));
+    this.sockets.set(name, (known ?? new Map()).set(socket, missed));
     socket.on('close', () => this.#leave(name, socket));
     await this.subscriber.subscribe(name);
   }
@@ -42,7 +50,7 @@ export class Events {
   /** Tells every client to come back elsewhere. */
   goAway() {
     for (const sockets of this.sockets.values()) {
-      for (const socket of sockets) socket.close(1001, 'this server is about to stop');
+      for (const socket of sockets.keys()) socket.close(1001, 'this server is about to stop');
     }
   }
 }

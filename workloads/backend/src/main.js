@@ -9,7 +9,7 @@ import { Files } from './files.js';
 import { logger } from './log.js';
 import { createMetrics } from './metrics.js';
 import { Queue } from './queue.js';
-import { another, connect as connectRedis } from './redis.js';
+import { another, connect as connectRedis, listening } from './redis.js';
 import { Runner } from './runner.js';
 import { Sessions } from './sessions.js';
 import { settings as read, SettingsError } from './settings.js';
@@ -44,7 +44,7 @@ async function start() {
   const speech = new Speech(settings.tts);
   const metrics = createMetrics();
   const queue = new Queue(redis, another(redis, log), `${hostname()}-${randomBytes(4).toString('hex')}`, settings.lease);
-  const events = new Events(redis, another(redis, log), log);
+  const events = new Events(redis, listening(redis, log), log);
   const sessions = new Sessions(redis, settings.sessionSeconds);
   const cache = async (key, seconds, make) => {
     const found = await redis.get(`cache:${key}`);

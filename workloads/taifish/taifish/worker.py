@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
+import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from celery import signals
 from celery.exceptions import CPendingDeprecationWarning
+from celery.worker import state
 
-from . import logs
+from . import broker, guard, logs
 from .queue import process_queue
 from .settings import Settings
 
 ALIVE = Path("/tmp/taifish-alive")  # noqa: S108  a tmpfs of this container alone
+SILENT = 20  # seconds, as taifish-alive counts them
 
 
 def alive(**_: Any) -> None:
@@ -36,6 +40,7 @@ def serve(settings: Settings) -> int:
     signals.worker_ready.connect(_ready)
     signals.worker_shutting_down.connect(_stopping)
     logs.log("starting", concurrency=settings.concurrency)
+    guard.watch(_looking(settings), guard.Stuck(settings.task_seconds + 30))
     worker = process_queue().Worker(
         hostname=f"worker@{os.uname().nodename}",
         pool_cls="prefork",
@@ -48,6 +53,18 @@ def serve(settings: Settings) -> int:
     worker.start()
     logs.log("stopped", status=worker.exitcode)
     return int(worker.exitcode or 0)
+
+
+def _looking(settings: Settings) -> Callable[[], guard.Seen]:
+    """What the guard looks at, over a connection of its own."""
+    redis = broker.client(settings)
+
+    def look() -> guard.Seen:
+        waiting = redis.llen(broker.QUEUE)
+        silent = not ALIVE.exists() or time.time() - ALIVE.stat().st_mtime > SILENT
+        return guard.Seen(waiting, state.all_total_count[0], len(state.active_requests), silent)
+
+    return look
 
 
 def _ready(**_: Any) -> None:

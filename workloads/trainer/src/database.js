@@ -103,7 +103,10 @@ class PostgresDatabase extends PostgresSession {
   constructor({ authority, kind, ...place }, log) {
     // The server is known by its name and our authority; without one it stands on a network of its own.
     const ssl = authority ? { ca: authority, rejectUnauthorized: true, servername: place.host } : false;
-    super(new pg.Pool({ ...place, ssl, max: POOL, connectionTimeoutMillis: CONNECT_MS, statement_timeout: 30_000 }));
+    // A server that vanished without a goodbye is noticed in seconds, not in two hours.
+    const alive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
+    const patience = { connectionTimeoutMillis: CONNECT_MS, statement_timeout: 30_000 };
+    super(new pg.Pool({ ...place, ssl, max: POOL, ...alive, ...patience }));
     // An idle connection that breaks is replaced by the next query.
     this.connection.on('error', (error) => log?.warn({ reason: error.message }, 'a connection to the database broke'));
   }

@@ -1,4 +1,4 @@
-/** The WebSocket: first the user's open jobs, then every change. Nothing is read from it. */
+/** The WebSocket: first the user's open jobs, then every change; the open jobs again when one may have been missed. Nothing is read from it. */
 const PING_MS = 25_000;
 
 /** @param {import('fastify').FastifyInstance} app */
@@ -18,14 +18,15 @@ export async function progress(app, { store, sessions, events, metrics }) {
       clearInterval(ping);
       metrics.sockets.dec();
     });
+    const fail = (error) => {
+      request.log.warn({ reason: error.message }, 'websocket');
+      socket.close(1011, 'try again');
+    };
+    const tell = async () => socket.send(JSON.stringify({ type: 'jobs', jobs: await store.open(id) }));
     // Joined first: a change between the two is told twice rather than not at all.
     events
-      .join(id, socket)
-      .then(() => store.open(id))
-      .then((jobs) => socket.send(JSON.stringify({ type: 'jobs', jobs })))
-      .catch((error) => {
-        request.log.warn({ reason: error.message }, 'websocket');
-        socket.close(1011, 'try again');
-      });
+      .join(id, socket, () => tell().catch(fail))
+      .then(tell)
+      .catch(fail);
   });
 }
