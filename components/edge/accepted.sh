@@ -15,7 +15,7 @@ while :; do
     fi
     # Twice: a file may have been read while it was written.
     if [ "$refused" = "$want" ] && [ "$waited" -ge 10 ]; then
-        echo "nginx refuses the configuration and goes on with the one before:"
+        echo "nginx does not take the configuration; the one before goes on:"
         sed -n '4,$p' /run/edge-state/status
         exit 1
     fi

@@ -186,7 +186,7 @@ adopt() { # make the next generation the current one, and wait until no process 
             hundredths
             [ $((clock - began)) -ge 500 ] || ! kill -0 "$nginx" 2>/dev/null || continue
             # It may yet take it, in part or late: the one before is put to it again until it has taken that.
-            said='nginx did not take it within 5 s; its words are above'
+            said="nginx did not take it within 5 s; its words are in the edge's log"
             generation=$((generation - 1)) unsure=yes
             lead_to "$generation" && rm -rf "${run:?}/$following" 2>/dev/null
             return 1
@@ -271,7 +271,8 @@ follow() { # compare what is with what should be; adopt what nginx accepts
         [ "$text" = "$was" ] || changed=yes
         eval "next_$number=\$text stays_$number=\$stays serving_next_$number=\$serving names_next_$number=\$names port_$number=\$port"
     done
-    [ -z "$unsure" ] || changed=yes
+    doing='refused upstreams, and tries again'
+    [ -z "$unsure" ] || [ -n "$changed" ] || changed=yes doing='gives nginx again what it had, and tries again'
     [ -n "$changed" ] || behind=''
     now_sum=$sum failed=''
     if [ $((ticks % 4)) -eq 0 ]; then
@@ -290,7 +291,7 @@ follow() { # compare what is with what should be; adopt what nginx accepts
             if [ "$now_sum" != "$refused" ]; then
                 say "refused a configuration: $said"
                 refused_wait=30
-            elif [ -n "$unsure" ] && [ "$refused_wait" -lt 1800 ]; then
+            elif [ -n "$unsure" ] && [ "$refused_wait" -lt 120 ]; then
                 refused_wait=$((refused_wait * 2))
             fi
             refused=$now_sum refused_at=$up failed=yes
@@ -313,7 +314,7 @@ follow() { # compare what is with what should be; adopt what nginx accepts
             if [ "$now_issued" != "$unissued" ]; then
                 say "refused certificates, and goes on with those before: $said"
                 unissued_wait=30
-            elif [ -n "$unsure" ] && [ "$unissued_wait" -lt 1800 ]; then
+            elif [ -n "$unsure" ] && [ "$unissued_wait" -lt 120 ]; then
                 unissued_wait=$((unissued_wait * 2))
             fi
             unissued=$now_issued unissued_at=$up failed=yes
@@ -326,7 +327,7 @@ follow() { # compare what is with what should be; adopt what nginx accepts
             behind=''
         else
             # nginx goes on with the replicas of before, and so do our reports.
-            [ -n "$behind" ] || say "refused upstreams, and tries again: $said"
+            [ -n "$behind" ] || say "$doing: $said"
             behind=yes
         fi
     fi

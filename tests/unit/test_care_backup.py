@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import json
+import os
+from concurrent.futures import Future
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from care import backup, causes, restore, sources, state, work
+from care import backup, causes, repository, restore, sources, state, work
 from care.settings import Settings, load
 from care.trouble import Trouble
 from hypothesis import given
@@ -177,6 +180,38 @@ def test_a_full_disk_is_a_failure_that_is_remembered(tmp_path: Path, monkeypatch
     state.write(settings, failed=None)
     assert state.complaint(settings, started=0, now=2001) is None
     assert "failed" not in json.loads((settings.home / "state.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (Trouble("postgres is down", fix="start it"), "postgres is down; nothing was changed"),
+        (
+            OSError(errno.EIO, "Input/output error", "/data/a"),
+            "/data/a: Input/output error; nothing was changed",
+        ),
+    ],
+)
+def test_a_restore_says_that_nothing_was_changed(tmp_path: Path, error: Exception, cause: str) -> None:
+    copying: Future[tuple[str, dict[str, Any]]] = Future()
+    copying.set_exception(error)
+    with pytest.raises(Trouble) as raised:
+        restore._copied(copying, tmp_path)
+    assert raised.value.cause == cause
+
+
+def test_a_snapshot_that_is_not_whole_is_taken_back_alone(tmp_path: Path) -> None:
+    settings: Any = SimpleNamespace(home=tmp_path, tmp=tmp_path, off_site=None)
+    kept = tmp_path / "repository" / "snapshots"
+    kept.mkdir(parents=True)
+    for name, age in (("0a1b2c3dffff", 9), ("0a1b2c3deeee", 5), ("ffff", 1)):
+        (kept / name).touch()
+        os.utime(kept / name, (1000 - age, 1000 - age))
+    repository.Repository(settings).drop("0a1b2c3d")
+    assert sorted(path.name for path in kept.iterdir()) == ["0a1b2c3dffff", "ffff"]
+    # One that restic could not even keep: why, it says itself.
+    repository.Repository(settings).drop("77777777")
+    assert len(list(kept.iterdir())) == 2
 
 
 def test_room_is_asked_of_each_disk_for_all_that_goes_there(

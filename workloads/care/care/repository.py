@@ -90,13 +90,10 @@ class Repository:
         `restic forget` would want the repository for itself, and a restore may be reading from it.
         """
         assert not self._target
-        found = list((self.folder / "snapshots").glob(f"{snapshot}*"))
-        if len(found) != 1:
-            raise Trouble(
-                f"{self.place}: snapshot {snapshot}, which is not whole, is not there to be taken back",
-                fix="./berth backup",
-            )
-        found[0].unlink()
+        found = (self.folder / "snapshots").glob(f"{snapshot}*")
+        # One; none where restic could not keep it, which is told by what it said.
+        if made := max(found, key=lambda path: path.stat().st_mtime, default=None):
+            made.unlink(missing_ok=True)
 
     def interrupt(self) -> None:
         """End what restic does here for another thread, and start it no more; that thread raises Trouble."""

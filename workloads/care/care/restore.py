@@ -16,7 +16,7 @@ from typing import Any
 from care import embedded, servers, sources, state, work
 from care.repository import Repository
 from care.settings import Settings
-from care.trouble import Trouble, say
+from care.trouble import Trouble, of_system, say
 
 _ROOM = 64 << 20
 """Bytes that a restore leaves free."""
@@ -56,18 +56,18 @@ def restore(settings: Settings, snapshot: str, *, off_site: bool = False) -> str
             copying.add_done_callback(lambda one: source.interrupt() if one.exception() else None)
             try:
                 if lacking([*fetched, (settings.home, _copy_at_most(settings, manifest))]):
-                    _copied(copying)
+                    _copied(copying, settings.home)
                     sources.clear(settings)
                     if short := lacking(fetched):
                         raise _no_room(short)
                 for folder in folders:
                     _fetch(source, snapshot, folder, folder / sources.STAGED)
-                copy, _ = _copied(copying)
+                copy, _ = _copied(copying, settings.home)
             except BaseException:
                 was_first = copying.done()
                 repository.interrupt()
                 if was_first:
-                    _copied(copying)
+                    _copied(copying, settings.home)
                 raise
         sources.clear(settings)
         _verify(settings, manifest, staged)
@@ -99,7 +99,7 @@ def _folders(settings: Settings, snapshot: str, manifest: dict[str, Any]) -> lis
     folders = [Path(folder) for folder in manifest["folders"]]
     if unknown := [str(folder) for folder in folders if str(folder) not in settings.folders]:
         raise Trouble(
-            f"snapshot {snapshot[:8]} has {', '.join(unknown)}, this system does not",
+            f"snapshot {snapshot[:8]} has {', '.join(unknown)}, this system does not; nothing was changed",
             fix="restore it with the version of the stack that made it",
         )
     held = {entry["file"] for entry in manifest["databases"]}
@@ -170,12 +170,13 @@ def _gathered(settings: Settings, source: Repository, snapshot: str, to: Path) -
     return snapshot
 
 
-def _copied(copying: Future[tuple[str, dict[str, Any]]]) -> tuple[str, dict[str, Any]]:
+def _copied(copying: Future[tuple[str, dict[str, Any]]], home: Path) -> tuple[str, dict[str, Any]]:
     """The snapshot of what is there."""
     try:
         return copying.result()
-    except Trouble as error:
-        raise Trouble(f"{error.cause}; nothing was changed", fix=error.fix) from None
+    except (OSError, Trouble) as error:
+        trouble = of_system(error, home) if isinstance(error, OSError) else error
+    raise Trouble(f"{trouble.cause}; nothing was changed", fix=trouble.fix) from None
 
 
 def _fetch(source: Repository, snapshot: str, folder: Path, to: Path) -> None:
