@@ -52,7 +52,8 @@ class Cloud:
     plane: Callable[[], dict[str, object]] = dict
     """What the machines' side says of itself; nothing where nothing runs."""
     console: Callable[[str], bytes] = lambda _: b""
-    """What a machine has said on its console, by its instance; nothing where nothing runs."""
+    """What a machine has said on its console, by its instance; nothing where nothing runs. It may take
+    seconds, and raises ConnectionError where nothing can be learned."""
     settle: Callable[[], None] = lambda: None
     """Called before each call: brings states that move by the clock to where they are."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)

@@ -6,6 +6,7 @@ a browser on this machine has open can reach the port, but has neither.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import os
 import secrets
@@ -21,6 +22,7 @@ from starlette.routing import Route
 from emulator.access import AccessKey
 from emulator.api.faults import Fault
 from emulator.cloud import Cloud
+from emulator.services.oss.files import Files
 from emulator.store import kinds
 
 PREFIX: Final = "/_berth"
@@ -73,6 +75,7 @@ def reset(cloud: Cloud) -> None:
             for thing in cloud.store.all(cls):
                 if not (isinstance(thing, AccessKey) and not thing.user):
                     cloud.store.remove(thing)
+    Files(cloud)  # removes what no object has
     cloud.faults.lift()
     cloud.calls.clear()
 
@@ -96,7 +99,7 @@ def routes(cloud: Cloud, token: str) -> list[Route]:
         return checked
 
     async def show_status(request: Request) -> Any:  # noqa: ARG001
-        return status(cloud)
+        return await asyncio.to_thread(status, cloud)
 
     async def faults(request: Request) -> Any:
         if request.method == "POST":
@@ -107,7 +110,7 @@ def routes(cloud: Cloud, token: str) -> list[Route]:
 
     async def start_over(request: Request) -> Any:  # noqa: ARG001
         reset(cloud)
-        return status(cloud)
+        return await asyncio.to_thread(status, cloud)
 
     return [
         Route(f"{PREFIX}/status", guarded(show_status), methods=["GET"]),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ops.errors import UserError
 from ops.options import Json
 from ops.progress import say
 
@@ -45,6 +46,12 @@ def start(
     report = cloud.report()
     if json_:
         _document(report)
+    if report["state"] != "runs":
+        raise UserError(
+            f"cloud {name} lives, but does not answer: {report.get('trouble', report['state'])}",
+            fix=f"see {cloud.log}; if it stays so: {_anew(name)}",
+        )
+    if json_:
         return
     say(f"cloud {name} serves at {report['url']}; what there is: {report['page']}")
     say("for a stack to be made there, its file says:")
@@ -104,6 +111,11 @@ def reset(name: Name = CLOUD, json_: Json = False) -> None:
         say(f"cloud {name} is empty")
 
 
+def _anew(name: str) -> str:
+    """What brings back one that hangs, with all that there is."""
+    return f"./berth cloud stop --keep --name {name}, then ./berth cloud start --name {name}"
+
+
 def _show(cloud: Cloud, report: dict[str, Any]) -> None:
     from ops.cloud import known
 
@@ -117,8 +129,9 @@ def _show(cloud: Cloud, report: dict[str, Any]) -> None:
     elif state == "died":
         say(f"the emulator of cloud {name} died (its log: {report['log']}); {again}")
     elif state == "silent":
-        say(f"cloud {name} lives (pid {report['pid']}) but does not answer: {report['trouble']}")
-        say(f"  see {report['log']}; {again}")
+        who = f" (pid {report['pid']})" if "pid" in report else ""
+        say(f"cloud {name} lives{who}, but does not answer: {report['trouble']}")
+        say(f"  see {report['log']}; {_anew(name)} goes on with it")
     else:
         inside = report["inside"]
         machines = inside["machines"]

@@ -44,6 +44,8 @@ class Action:
     name: str
     model: type[Request]
     run: Run[Any]
+    slow: bool = False
+    """Asks somebody else than the store; it only reads."""
 
     @property
     def changes(self) -> bool:
@@ -61,8 +63,15 @@ class Service:
 
     def action(self, run: Run[R]) -> Run[R]:
         """Serve the function as the action that its parameters' class is named after."""
+        return self._add(run)
+
+    def slow_action(self, run: Run[R]) -> Run[R]:
+        """The same, beside all others: none waits for it."""
+        return self._add(run, slow=True)
+
+    def _add(self, run: Run[R], *, slow: bool = False) -> Run[R]:
         model = get_type_hints(run)["given"]
-        self.actions[model.__name__] = Action(model.__name__, model, run)
+        self.actions[model.__name__] = Action(model.__name__, model, run, slow)
         return run
 
 
@@ -96,6 +105,11 @@ class Dispatcher:
         self._services = services
         self._used: set[tuple[str, str]] = set()  # nonces, by key
         self._uses: deque[tuple[datetime, tuple[str, str]]] = deque()  # the same, by when they were used
+
+    def slow(self, request: Signed) -> bool:
+        """Whether the answer may take seconds, and is to be waited for in a thread."""
+        name = named(request)
+        return any(name in one.actions and one.actions[name].slow for one in self._services.values())
 
     def answer(self, request: Signed, suffered: Suffered) -> Answered:
         """The answer, an error included. Raises nothing that a request could cause."""
@@ -202,6 +216,9 @@ class Dispatcher:
                 raise errors.other_parameters_with_one_token()
             return known.answer
         body = action.run(call, parameters)
+        for old in self.cloud.store.all(Token):
+            if old.created <= call.now - timedelta(days=1):
+                self.cloud.store.remove(old)
         self.cloud.store.put(
             Token(id=place, region=call.region, created=call.now, digest=digest, answer=body)
         )

@@ -39,6 +39,8 @@ async def serve(dispatcher: Dispatcher, request: HttpRequest) -> Response:
         return _response(Answered(refusal.status, body))
     if suffered.delay:
         await asyncio.sleep(suffered.delay)
+    if dispatcher.slow(signed):
+        return _response(await asyncio.to_thread(dispatcher.answer, signed, suffered))
     return _response(dispatcher.answer(signed, suffered))
 
 
@@ -65,7 +67,7 @@ async def _signed(request: HttpRequest) -> Signed:
             )
         else:
             form = {}
-    except ValueError:
+    except (ValueError, RecursionError):  # brackets in brackets, as many as fit
         raise errors.invalid("Body") from None
     if unlike := sorted(name for name in query.keys() & form.keys() if query[name] != form[name]):
         raise errors.invalid(unlike[0])

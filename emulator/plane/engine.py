@@ -23,6 +23,9 @@ MACHINE_CAPABILITIES: Final = (
 )  # fmt: skip
 
 
+_PATIENCE: Final = 3  # seconds
+
+
 class ScriptError(Exception):
     """A command in a container that ended in an error: its output."""
 
@@ -34,6 +37,8 @@ class Engine:
         """Raises DockerException where no engine answers."""
         self.names = names
         self.client = client or docker.from_env(timeout=120)
+        self.quick = client or docker.from_env(timeout=_PATIENCE)
+        """For questions that somebody waits for."""
 
     def find(self, name: str) -> Container | None:
         try:
@@ -64,12 +69,15 @@ class Engine:
 
     def mine(self, **labels: str) -> list[Container]:
         """The containers of this cloud, running or not, that have these labels, too; as the list has them."""
+        return self._listed(self.client, labels)
+
+    def _listed(self, client: docker.DockerClient, labels: dict[str, str]) -> list[Container]:
         wanted = [f"{CLOUD}={self.names.cloud}", *(f"{name}={value}" for name, value in labels.items())]
-        return self.client.containers.list(all=True, filters={"label": wanted}, sparse=True)
+        return client.containers.list(all=True, filters={"label": wanted}, sparse=True)
 
     def there(self) -> list[str]:
-        """The names of this cloud's containers."""
-        return sorted(str(one.attrs["Names"][0]).lstrip("/") for one in self.mine())
+        """The names of this cloud's containers. Raises one of GONE within seconds."""
+        return sorted(str(one.attrs["Names"][0]).lstrip("/") for one in self._listed(self.quick, {}))
 
     def remove_everything(self) -> None:
         """All containers, networks and volumes of this cloud. What others made is not looked at."""

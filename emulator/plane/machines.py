@@ -10,7 +10,7 @@ from docker.errors import NotFound
 from docker.models.containers import Container
 from docker.types import LogConfig
 
-from emulator.plane.engine import MACHINE_CAPABILITIES, Engine, remove
+from emulator.plane.engine import GONE, MACHINE_CAPABILITIES, Engine, remove
 from emulator.plane.names import INSTANCE, ROLE
 from emulator.services.ecs.model_instances import Instance
 
@@ -92,9 +92,17 @@ class Machines:
             container.stop(timeout=STOPS_WITHIN)
 
     def console(self, instance: str) -> bytes:
-        """The last of what it printed while it booted and since; nothing where it is not there yet."""
-        container = self.find(instance)
-        return bytes(container.logs(tail=CONSOLE_LINES)) if container is not None else b""
+        """The last of what it printed while it booted and since; nothing where it is not there yet.
+
+        Raises ConnectionError within seconds where the engine does not answer.
+        """
+        try:
+            container = self._engine.quick.containers.get(self._engine.names.machine(instance))
+            return bytes(container.logs(tail=CONSOLE_LINES))
+        except NotFound:
+            return b""
+        except GONE as failure:
+            raise ConnectionError(f"the Docker engine does not answer: {failure}"[:300]) from None
 
     def set_password(self, container: Container, password: str) -> None:
         """root's, and let sshd ask for it."""

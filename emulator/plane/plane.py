@@ -50,8 +50,9 @@ class Plane:
         self._steps = Steps(_AT_ONCE, self._wake.set, self._tell)
         self._quick = Steps(_AT_ONCE, self._wake.set, self._tell)
         self._processes: dict[str, int] = {}
-        self._files: set[str] = set()  # disks that have a file, as far as is known
-        self._copies: set[str] = set()  # snapshots that have a file
+        # What may have a file; it stays here until that is known to be gone.
+        self._files: set[str] = set()  # of disks
+        self._copies: set[str] = set()  # of snapshots
         self._sizes: dict[str, int] = {}  # of those, in GiB, as they were made here
         self._lock = threading.Lock()
         self._vpc_locks: dict[str, threading.Lock] = {}
@@ -140,7 +141,6 @@ class Plane:
                 self._steps.take(disk.id, self._grow_disk)
         for gone in self._files - known:
             self._steps.take(gone, self._delete_disk)
-        self._files = known
         automatic_snapshots.run(self.cloud)
         snapshots = {one.id: one for one in store.all(Snapshot)}
         for snapshot in snapshots.values():
@@ -148,7 +148,6 @@ class Plane:
                 self._steps.take(snapshot.id, self._copy)
         for gone in self._copies - snapshots.keys():
             self._steps.take(gone, self._forget_copy)
-        self._copies = set(snapshots)
         for run in self._assistant.due():
             self._quick.take(run, self._assistant.move)
 
@@ -310,6 +309,7 @@ class Plane:
             self._set_disk(disk, status="Available", instance="", device="", detached=self.cloud.now())
 
     def _make_disk(self, disk: Disk) -> None:
+        self._files.add(disk.id)
         self._disks.create(disk)
         self._sizes[disk.id] = disk.size
 
@@ -325,6 +325,7 @@ class Plane:
         disk = self.cloud.store.get(Disk, snapshot.disk) if snapshot else None
         if snapshot is None or disk is None:
             return
+        self._copies.add(snapshot.id)
         self._disks.snapshot(disk, snapshot.id, self._process(disk.instance) if disk.instance else 0)
         with self.cloud.store.transaction():
             if now := self.cloud.store.get(Snapshot, snapshot_id):
@@ -333,6 +334,7 @@ class Plane:
 
     def _forget_copy(self, snapshot_id: str) -> None:
         self._disks.forget(snapshot_id)
+        self._copies.discard(snapshot_id)
 
     def _set_disk(self, disk: Disk, **changed: object) -> None:
         with self.cloud.store.transaction():
@@ -343,3 +345,4 @@ class Plane:
     def _delete_disk(self, disk_id: str) -> None:
         self._sizes.pop(disk_id, None)
         self._disks.delete(disk_id)
+        self._files.discard(disk_id)

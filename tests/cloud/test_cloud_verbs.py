@@ -181,6 +181,20 @@ def test_one_that_hangs_is_told_and_ended(verbs: Verbs) -> None:
     os.kill(told["pid"], signal.SIGSTOP)
     silent = verbs.told("status", code=1)
     assert silent["state"] == "silent" and "timed out" in silent["trouble"]
+    assert "./berth cloud stop --keep --name local" in verbs.fails("status")
+    assert "lives, but does not answer" in verbs.fails("start", API)
+    verbs.told("stop")
+    ended(told["pid"])
+
+
+def test_one_that_does_not_listen_yet_is_told(verbs: Verbs) -> None:
+    told = verbs.told("start", API)
+    serving = verbs.folder() / "state" / "serving.json"
+    text = serving.read_text()
+    serving.unlink()  # as while it is being started, or ended
+    assert "cloud local lives, but does not answer: it does not listen yet" in verbs.fails("status")
+    assert "does not listen yet" in verbs.fails("start", API)
+    serving.write_text(text)
     verbs.told("stop")
     ended(told["pid"])
 

@@ -7,7 +7,9 @@ import signal
 import stat
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -64,6 +66,34 @@ def test_a_fault_that_makes_no_sense(http: httpx.Client, body: str) -> None:
     assert answer.status_code == 400
     assert answer.json()["error"]
     assert http.get("/_berth/faults").json() == {"faults": []}
+
+
+def test_nobody_waits_for_a_status_that_waits_for_the_engine(
+    http: httpx.Client, cloud: Cloud, vpc: Vpc
+) -> None:
+    asked, answers = threading.Event(), threading.Event()
+
+    def engine() -> dict[str, object]:
+        asked.set()
+        assert answers.wait(20)
+        return {"trouble": "late"}
+
+    cloud.plane = engine
+    with ThreadPoolExecutor(1) as beside:
+        status = beside.submit(http.get, "/_berth/status", timeout=30)
+        assert asked.wait(20)
+        vpc.describe_vpcs(m.DescribeVpcsRequest(region_id=REGION))
+        assert not status.done()
+        answers.set()
+        assert status.result().json()["machines"] == {"trouble": "late"}
+
+
+def test_a_reset_leaves_no_bytes(http: httpx.Client, cloud: Cloud) -> None:
+    # A machine's disks are gone on by the plane; the bytes of objects go at once.
+    left = cloud.folder / "oss" / "bytes of an object"
+    left.write_text("secret")
+    http.post("/_berth/reset")
+    assert not left.exists()
 
 
 def test_a_reset_leaves_the_account(http: httpx.Client, cloud: Cloud, vpc: Vpc, key: AccessKey) -> None:

@@ -120,7 +120,7 @@ def test_a_body_that_is_no_request(raw: Raw) -> None:
     assert (answer.status_code, answer.json()["Code"]) == (413, "RequestEntityTooLarge")
     answer = raw.http.post("/?Action=CreateVpc", content=b"<a/>", headers={"content-type": "text/xml"})
     assert answer.status_code == 415
-    for body in (b"[1]", b"{", b"\xff"):
+    for body in (b"[1]", b"{", b"\xff", b"[" * 500_000):
         answer = raw.http.post(
             "/?Action=CreateVpc", content=body, headers={"content-type": "application/json"}
         )
@@ -213,6 +213,15 @@ class TestClientTokens:
         clock.later(24 * 3600)
         second = raw.ask("vpc", "CreateVpc", time=clock(), RegionId=REGION, ClientToken="t")
         assert first.body["VpcId"] != second.body["VpcId"]
+
+    def test_it_is_not_kept_for_good(self, raw: Raw, clock: Clock, cloud: Cloud) -> None:
+        from emulator.api.dispatch import Token
+
+        for token in ("one", "two"):
+            raw.ask("vpc", "CreateVpc", time=clock(), RegionId=REGION, ClientToken=token)
+        clock.later(24 * 3600)
+        raw.ask("vpc", "CreateVpc", time=clock(), RegionId=REGION, ClientToken="three")
+        assert len(cloud.store.all(Token)) == 1
 
 
 def test_ids_repeat_from_a_seed_and_go_on_after_a_restart(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Any
 
@@ -335,6 +337,29 @@ def test_one_with_bandwidth_has_a_public_address_of_its_own(
     given = ecs.allocate_public_ip_address(asked).body.ip_address
     assert seen(ecs, instance_ids=f'["{bare}"]')[0].public_ip_address.ip_address == [given]
     assert given not in addresses.values()
+
+
+def test_a_console_that_waits_for_the_engine(
+    ecs: Ecs, cloud: Cloud, place: dict[str, str], refused: Refused
+) -> None:
+    made = run(ecs, place)[0]
+    asked, answers = threading.Event(), threading.Event()
+
+    def engine(_: str) -> bytes:
+        asked.set()
+        assert answers.wait(20)
+        raise ConnectionError("the Docker engine does not answer: timed out")
+
+    cloud.console = engine
+    request = m.GetInstanceConsoleOutputRequest(**R, instance_id=made)
+    with ThreadPoolExecutor(1) as beside:
+        console = beside.submit(ecs.get_instance_console_output, request)
+        assert asked.wait(20)
+        ecs.describe_instances(m.DescribeInstancesRequest(**R))  # nobody waits with it
+        assert not console.done()
+        answers.set()
+        with refused("ServiceUnavailable", 503):
+            console.result()
 
 
 def test_without_machines_nothing_is_on_a_console(ecs: Ecs, place: dict[str, str], refused: Refused) -> None:

@@ -168,6 +168,24 @@ def test_an_address_expires(
     assert (error["Code"], error["Message"]) == ("AccessDenied", "Request has expired.")
 
 
+def test_a_time_without_end(bucket: str, server: Listener) -> None:
+    long = "9" * 5000
+    url = f"http://127.0.0.1:{server.port}/{B}/{KEY}"
+    error = said(httpx.get(f"{url}?OSSAccessKeyId=a&Signature=b&Expires={long}"))
+    assert error["Code"] == "AccessDenied"
+    signed = "x-oss-signature-version=OSS4-HMAC-SHA256&x-oss-credential=a&x-oss-signature=b"
+    error = said(httpx.get(f"{url}?{signed}&x-oss-date=20250101T000000Z&x-oss-expires={long}"))
+    assert error["Code"] == "InvalidArgument"
+
+
+def test_a_mistake_of_the_emulator_is_an_answer(
+    bucket: str, server: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("emulator.services.oss.http._place", lambda *_: 1 / 0)
+    answer = httpx.get(f"http://127.0.0.1:{server.port}/{B}/{KEY}")
+    assert (answer.status_code, said(answer)["Code"]) == (500, "InternalError")
+
+
 @pytest.mark.parametrize("version", ["v1", "v4"])
 @pytest.mark.parametrize("seconds", [-1000, 1000])
 def test_a_time_that_is_too_far_away(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -45,6 +46,25 @@ def machine(cloud: Cloud) -> str:
     )
     cloud.reaches(made, "Running")
     return made
+
+
+def test_what_could_not_be_deleted_at_once_goes_later(cloud: Cloud, client: docker.DockerClient) -> None:
+    made = m.CreateDiskRequest(**R, zone_id=ZONE, size=20, disk_category="cloud_essd")
+    id = cloud.ecs.create_disk(made).body.disk_id
+    until("the disk", lambda: disk(cloud, id).status == "Available" or None)
+    [plumber] = [one for one in client.containers.list() if one.name == f"berth-cloud-{cloud.name}-plumber"]
+
+    def files() -> str:
+        return plumber.exec_run(["ls", "/disks"]).output.decode()
+
+    assert f"{id}.img" in files()
+    plumber.pause()
+    try:
+        cloud.ecs.delete_disk(m.DeleteDiskRequest(disk_id=id))
+        time.sleep(5)  # two looks and more
+    finally:
+        plumber.unpause()
+    until("its file is gone", lambda: f"{id}.img" not in files() or None)
 
 
 def address(cloud: Cloud, machine: str) -> str:

@@ -23,6 +23,7 @@ _MOST_SECONDS = 900
 _PROXY_LOAD = """
 const http = require('http'), fs = require('fs');
 const seen = { answered: 0, spoken: 0, failures: [] };
+const failed = (why) => seen.failures.push((Date.now() / 1000).toFixed(2) + ' ' + why);
 const ask = (n) => new Promise((done) => {
   const speech = n % 40 === 0;
   const request = http.request('http://nginx:8001' + (speech ? '/v1/speech' : '/v1/voices'),
@@ -30,14 +31,14 @@ const ask = (n) => new Promise((done) => {
     (answer) => {
       let bytes = 0;
       answer.on('data', (chunk) => { bytes += chunk.length; });
-      answer.on('error', (error) => { seen.failures.push(error.message); done(); });
+      answer.on('error', (error) => { failed(error.message); done(); });
       answer.on('end', () => {
-        if (answer.statusCode !== 200) seen.failures.push(String(answer.statusCode));
+        if (answer.statusCode !== 200) failed(answer.statusCode);
         else { seen.answered += 1; seen.spoken += speech; }
         done();
       });
     });
-  request.on('error', (error) => { seen.failures.push(error.message); done(); });
+  request.on('error', (error) => { failed(error.message); done(); });
   request.end(speech ? JSON.stringify({ text: 'hello', provider: 'auto' }) : undefined);
 });
 (async () => {
@@ -56,6 +57,7 @@ class Audience:
     resent: GETs over a kept connection that the edge closed at that moment; browsers send them again, too.
     """
 
+    began: float = field(default_factory=time.time)
     answered: int = 0
     resent: int = 0
     failures: list[str] = field(default_factory=list)
@@ -134,7 +136,8 @@ def audience(url: str, person: Person, *, inside: Container | None = None) -> It
                 what()
             except Exception as error:
                 with lock:
-                    seen.failures.append(f"{what.__name__}: {type(error).__name__}: {error}")
+                    told = f"{what.__name__}: {type(error).__name__}: {error}"
+                    seen.failures.append(f"{time.time():.2f} {told}")
 
     def ask_proxy(container: Container, flag: str) -> None:
         code, output = container.exec_run(["node", "-e", _PROXY_LOAD, flag])

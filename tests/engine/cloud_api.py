@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets as words
+import time
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +71,22 @@ class CloudApi:
         mine = {"label": [f"berth.stack={self.stack}", f"berth.service={service}"], "status": "running"}
         found = self.engine.containers.list(filters=mine)
         return [it for it in found if it.attrs["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped"]
+
+    def happened(self, since: float) -> list[str]:
+        """What its containers did since a time, and what its edge said but of requests that went well."""
+        mine = {"label": f"berth.stack={self.stack}", "type": "container"}
+        told = []
+        for event in self.engine.events(since=int(since), until=int(time.time()), filters=mine, decode=True):
+            if event["Action"] in ("start", "kill", "die", "destroy"):
+                at = event["timeNano"] / 1e9
+                about = event["Actor"]["Attributes"]
+                told.append((at, f"{event['Action']} {about['name']} {about.get('exitCode', '')}"))
+        for edge in self.running("nginx"):
+            for line in edge.logs(since=int(since), timestamps=True).decode(errors="replace").splitlines():
+                at, _, said = line.partition(" ")
+                if not re.search(r'"status":"?[123]', said):
+                    told.append((datetime.fromisoformat(at[:26] + "+00:00").timestamp(), said[:300]))
+        return [f"{at:.2f} {what}" for at, what in sorted(told)][-150:]
 
     def ids(self, *services: str) -> set[str]:
         return {container.id or "" for service in services for container in self.running(service)}

@@ -182,9 +182,10 @@ def test_a_preview_after_up_shows_no_change(system: CloudApi) -> None:
     system.unchanged()
 
 
-def unharmed(seen: Audience) -> None:
-    """Nobody met a failure."""
-    assert seen.failures == []
+def unharmed(system: CloudApi, seen: Audience) -> None:
+    """Nobody met a failure; where somebody did, what the engine and the edge did meanwhile is told."""
+    failures = [*seen.failures, *seen.proxy.get("failures", [])]
+    assert not failures, "\n".join([*failures[:20], *system.happened(seen.began)])
     assert seen.answered > 500 and seen.messages > 0
     assert seen.resent < seen.answered / 100
 
@@ -202,9 +203,9 @@ def test_everything_is_replaced_without_a_failed_request(
     (aside,) = system.running("tts-stand-in")
     with audience(system.url, system.person(), inside=aside) as seen:
         system.deployment.berth("up")
-    unharmed(seen)
+    unharmed(system, seen)
     assert seen.edits > 0 and seen.closed > 0
-    assert seen.proxy["failures"] == [] and seen.proxy["answered"] > 200 and seen.proxy["spoken"] > 3
+    assert seen.proxy["answered"] > 200 and seen.proxy["spoken"] > 3
     after = system.ids(*replaced)
     assert len(after) == len(before) == 4 and not after & before
     assert system.ids("nginx", "mysql", "redis", "tts-stand-in") == doors
@@ -239,7 +240,7 @@ def test_a_version_that_never_becomes_healthy_leaves_the_old_one_serving(system:
             up = system.deployment.berth("up", check=False)
     finally:
         main.write_text(good)
-    unharmed(seen)
+    unharmed(system, seen)
     said = up.stdout + up.stderr
     assert up.returncode != 0
     assert "unhealthy" in said and "no licence: waiting for one" in said

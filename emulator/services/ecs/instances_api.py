@@ -6,6 +6,7 @@ import base64
 import re
 from typing import Any, ClassVar, Final, Literal
 
+from emulator.api import errors
 from emulator.api.call import Answer, Call, JsonList, Request, Tag
 from emulator.api.paging import Either, Numbered, either, numbered
 from emulator.services.ecs import instances, key_pairs, security_groups
@@ -143,11 +144,14 @@ class GetInstanceConsoleOutput(Request):
     """Without what colours a terminal."""
 
 
-@ECS.action
+@ECS.slow_action
 def get_instance_console_output(call: Call, given: GetInstanceConsoleOutput) -> Answer:
     """What user data said is here, also where it failed and nobody can log in."""
     one = instances.find(call.cloud, call.region, given.instance_id)
-    said = call.cloud.console(one.id)
+    try:
+        said = call.cloud.console(one.id)
+    except ConnectionError as failure:
+        raise errors.unavailable(str(failure)) from None
     if given.remove_symbols:
         said = _SYMBOLS.sub(b"", said)
     return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 import re
 import sqlite3
 import time
@@ -26,6 +27,7 @@ from emulator.services.oss.errors import OssError
 from emulator.services.oss.files import Files
 from emulator.services.oss.signature import IN_HEADERS, IN_URL, Asked
 
+_log = logging.getLogger(__name__)
 DEFAULT_REGION: Final = "cn-hangzhou"
 DRAINED: Final = 16 << 20
 """Bytes of a body that are read away after a refusal, so that the client gets to read why."""
@@ -92,6 +94,11 @@ class Oss:
             full = OssError(503, "ServiceUnavailable", f"The emulator's state cannot be written: {failure}")
             code = full.code
             reply = _refused(full, request_id, request.headers.get("host", ""))
+        except Exception:  # a mistake here: the client is told so, and the log has where it was made
+            _log.exception("%s %s", name, request_id)
+            wrong = OssError(500, "InternalError", "We encountered an internal error. Please try again.")
+            code = wrong.code
+            reply = _refused(wrong, request_id, request.headers.get("host", ""))
         took = time.monotonic() - began
         cloud.calls.append(Logged(cloud.now(), name, region, who, reply.status, code, request_id, took))
         return _response(reply, request.method, request_id, took, suffered)

@@ -128,7 +128,7 @@ def _url_1(asked: Asked, now: datetime) -> Claim:
         if not asked.query.get(name):
             raise errors.denied("AccessDenied: the query has no " + name)
     expires = asked.query["Expires"]
-    if not (expires.isascii() and expires.isdigit()):
+    if not (expires.isascii() and expires.isdigit() and len(expires) < 20):
         raise errors.denied("Invalid date (should be seconds since epoch): " + expires)
     if int(expires) < now.timestamp():
         raise errors.denied("Request has expired.")
@@ -181,11 +181,12 @@ def _url_4(asked: Asked, now: datetime) -> Claim:
     if query.get("x-oss-signature-version") != V4:
         raise errors.argument("x-oss-signature-version", query.get("x-oss-signature-version", ""))
     began, seconds = _iso(query["x-oss-date"]), query["x-oss-expires"]
-    if not (seconds.isascii() and seconds.isdigit()) or not 1 <= int(seconds) <= LONGEST_URL.total_seconds():
+    number = int(seconds) if seconds.isascii() and seconds.isdigit() and len(seconds) < 20 else 0
+    if not 1 <= number <= LONGEST_URL.total_seconds():
         raise errors.argument("x-oss-expires", seconds, "x-oss-expires is from 1 to 604800.")
     if began - now > LEEWAY:
         raise errors.denied("Request is not yet valid.")
-    if began + timedelta(seconds=int(seconds)) < now:
+    if began + timedelta(seconds=number) < now:
         raise errors.denied("Request has expired.")
     return _claim_4(
         asked,
