@@ -188,7 +188,8 @@ def _release(cloud: Cloud, client: docker.DockerClient, machines: list[str]) -> 
         wanted = {"name": names.machine(machine)}
         until(
             f"{machine} is gone",
-            lambda at=wanted: not client.containers.list(all=True, filters=at) or None,
+            # Not the objects: one may be gone before it is asked about.
+            lambda at=wanted: not client.api.containers(all=True, filters=at) or None,
             120,
         )
 

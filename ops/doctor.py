@@ -76,7 +76,7 @@ def docker_engine(file: StackFile) -> Finding:
         return Finding(
             "host",
             "missing",
-            "host kind `ecs` comes with the cloud work; until then `up` refuses it",
+            "host kind `ecs` is not there yet: `up` refuses it",
             "`kind: ssh` and `address: ssh://user@machine` deploy to a machine that runs Docker",
         )
     try:

@@ -30,6 +30,8 @@ class Guarded:
     """A machine, and what decides about its packets."""
 
     instance: str
+    addresses: Sequence[IPv4Address | IPv6Address]
+    """Its private ones: it speaks for no other."""
     ingress: Sequence[EffectiveRule]
     egress: Sequence[EffectiveRule]
 
@@ -64,6 +66,9 @@ def _body(
             yield from (f"  {line} {_policy(rule, 'accept')}" for line in _lines(rule))
         yield "}"
         yield f"chain out_{port} {{"
+        for version, field in ((4, "ip"), (6, "ip6")):
+            own = ", ".join(str(one) for one in machine.addresses if one.version == version)
+            yield f"  {field} saddr != {{ {own} }} drop;" if own else f"  meta nfproto ipv{version} drop;"
         for rule in machine.egress:
             # What may leave has yet to arrive: `return` goes on to the other side's chain.
             yield from (f"  {line} {_policy(rule, 'return')}" for line in _lines(rule))
@@ -94,7 +99,7 @@ def _body(
     yield "chain input { type filter hook input priority filter; policy drop;"
     yield '  iifname "lo" accept;'
     yield "  ct state established,related accept;"
-    yield f'  iifname "e*" ip daddr {METADATA} tcp dport 80 accept;'
+    yield f'  iifname != "eth0" iifname "e*" ip daddr {METADATA} tcp dport 80 accept;'
     yield "  icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept;"
     yield "}"
 

@@ -45,7 +45,8 @@ def rules(cloud: Cloud, instances: Sequence[Instance], publics: Sequence[Public]
     guarded = []
     for one in instances:
         groups = security_groups.decisive(cloud, one.groups)
-        guarded.append(Guarded(one.id, effective("ingress", groups), effective("egress", groups)))
+        own: list[IPv4Address | IPv6Address] = [one.address, *one.ipv6]
+        guarded.append(Guarded(one.id, own, effective("ingress", groups), effective("egress", groups)))
         for rule in (*guarded[-1].ingress, *guarded[-1].egress):
             if isinstance(rule.peer, Member):
                 members.setdefault(rule.peer.group, [])

@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from typing import Any
 
 NUMBERS = {"tcp": 6, "udp": 17, "icmp": 1, "icmpv6": 58, "gre": 47}
+IP_TRANSPARENT, IPV6_TRANSPARENT = 19, 75  # of linux/in.h and in6.h
 OUTGOING = 4  # of a packet that the sniffer's own side sent
 ROUNDS = 24  # of the queue, until a packet is over all hops, those that ask for a neighbour first included
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -46,6 +47,11 @@ def send(probe: dict[str, Any]) -> None:
     kind = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}.get(protocol, socket.SOCK_RAW)
     with socket.socket(family, kind, NUMBERS[protocol]) as sender:
         sender.setblocking(False)
+        # Also from an address that is another's.
+        if family == socket.AF_INET:
+            sender.setsockopt(socket.IPPROTO_IP, IP_TRANSPARENT, 1)
+        else:
+            sender.setsockopt(socket.IPPROTO_IPV6, IPV6_TRANSPARENT, 1)
         ported = kind != socket.SOCK_RAW
         sender.bind((probe["source"], number if ported else 0))
         to = (probe["to"], probe["port"] if ported else 0)

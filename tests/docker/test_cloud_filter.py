@@ -246,6 +246,24 @@ def test_where_everything_is_allowed_every_packet_arrives(world: World) -> None:
     assert missed(world, instances, probes) == []
 
 
+def test_nobody_speaks_for_another(world: World) -> None:
+    everything: dict[str, Any] = {"direction": "ingress", "protocol": "all", "group": "sg-a"}
+    open_ = [{"source": block, **everything} for block in ("0.0.0.0/0", "::/0")]
+    groups = {one.name: ("sg-a",) for one in PLACES}
+    instances = world.instances(Setting(frozenset(), frozenset(), groups, open_))
+    own = [("10.0.1.5", "10.0.2.5"), ("2408:4000:1::5", "2408:4000:2::5")]
+    others = [
+        *(("10.0.1.6", "10.0.2.5"), ("10.0.1.99", "10.0.2.5"), ("192.168.7.7", "10.0.2.5")),
+        *(("10.0.1.6", str(WORLDS[0])), ("2408:4000:1::6", "2408:4000:2::5")),
+    ]
+    probes = {
+        Probe(WEB.name, source, to, "udp", world.number(), 22): (source, to) for source, to in own + others
+    }
+    seen = world.lab.seen(translate.rules(world.cloud, instances, PUBLIC), probes)
+    arrived = {number for _, _, number, _ in seen}
+    assert [way for probe, way in probes.items() if probe.number in arrived] == own
+
+
 @given(settings_())
 @settings(
     max_examples=40, deadline=None, phases=[Phase.generate],  # shrinking takes minutes
