@@ -11,13 +11,13 @@
 set -u
 etc=/etc/edge certs=/etc/edge/certificates run=/tmp/edge hand=/run/handover state=/run/edge-state
 tick=0.25 ticks=0 generation=0 nginx='' old='' sum='' seen='' refused='' reported='' issued=''
-known=addresses.a other=addresses.b looked=0 looked_at=0 believed=0 deaf='' up=0 reported_at=0 behind=''
+known='' heard=addresses.a other=addresses.b looked=0 looked_at=0 believed=0 up=0 reported_at=0 behind=''
 words='' refused_at=0 refused_wait=30 unissued='' unissued_at=0 unissued_wait=30 unsure=''
 export RES_OPTIONS='timeout:1 attempts:1'
 umask 022
 mkdir -p "$run"
 rm -rf "$run"/generation-* "$run/current" "$run"/issued*
-: >"$run/$known"
+: >"$run/$heard"
 echo 0 >"$run/answered"
 rm -f "$hand"/*/status.??????
 upstreams=''
@@ -45,15 +45,17 @@ keep() { # that copy is what the next generations have
 
 believe() { # take the answer that has come
     [ "$believed" != "$looked" ] && read -r answered <"$run/answered" && [ "$answered" = "$looked" ] || return
-    believed=$looked
-    # No answer at all is more likely a busy engine than the end of all replicas: believed the second time.
-    heard=''
-    [ ! -s "$run/$other" ] || heard=yes
-    if [ -n "$heard$deaf" ]; then
-        stale=$known known=$other other=$stale
-    fi
-    deaf=''
-    [ -n "$heard" ] || deaf=yes
+    believed=$looked known='' found=' '
+    while read -r address name _; do
+        known="$known$address $name
+" found="$found$name "
+    done <"$run/$other"
+    # A name without an answer is more likely a busy engine than the end of a replica: believed the second time.
+    while read -r address name _; do
+        case $found in *" $name "*) ;; *) known="$known$address $name
+" ;; esac
+    done <"$run/$heard"
+    stale=$heard heard=$other other=$stale
 }
 
 look_up() { # the addresses of all names, in the background: a name that is gone may take a second
@@ -96,7 +98,9 @@ add() { # NAME PORT: serve the addresses of a name that do not want to leave, or
         serving="$serving $address"
         text="${text}server $address:$2 max_fails=1 fail_timeout=1s;
 "
-    done <"$run/$known"
+    done <<EOT
+$known
+EOT
     [ -n "$added" ]
 }
 
