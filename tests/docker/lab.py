@@ -17,6 +17,7 @@ import docker
 from emulator.plane.engine import Engine
 from emulator.plane.names import Names
 from emulator.plane.wiring import Link, Public, plug, public_addresses
+from tests.docker.workloads import until
 
 PROBE = Path(__file__).with_name("probe.py")
 WORLD = "world"
@@ -77,7 +78,9 @@ class Lab:
         script = f"echo $$ > /run/{name}; exec sleep infinity"
         made = self._engine.client.api.exec_create(self.container.id, ["unshare", "-n", "sh", "-c", script])
         self._engine.client.api.exec_start(made["Id"], detach=True)
-        self.places[name] = int(self._sh(f"until [ -s /run/{name} ]; do sleep 0.05; done; cat /run/{name}"))
+        # On a busy host the engine may also lose what a command wrote: asked until there is an answer.
+        written = f"cat /run/{name} 2>/dev/null || true"
+        self.places[name] = until(f"the network of {name}", lambda: int(self._sh(written) or 0) or None)
         return self.places[name]
 
     def seen(self, rules: str, probes: Iterable[Probe]) -> set[tuple[str, str, int, int]]:

@@ -194,7 +194,9 @@ def _edit(page: Page, url: str, wav: bytes, pictures: Path) -> Visit:
     expect(job).to_have_attribute("data-status", "done", timeout=WAIT)
     player = job.locator("audio")
     expect(player).to_be_visible(timeout=WAIT)
-    player.evaluate("e => e.readyState > 0 || new Promise((ready) => (e.onloadedmetadata = ready))")
+    # Looked up each time: the page may make the element anew while it loads.
+    known = "document.querySelector('[data-test=job] audio')?.readyState > 0"
+    page.wait_for_function(known, timeout=WAIT)
     visit.seconds = float(player.evaluate("e => e.duration"))
     expect(job.locator("canvas[data-drawn=true]")).to_be_visible(timeout=WAIT)
     picture("result")

@@ -1,5 +1,6 @@
 /** The WebSocket: first the user's open jobs, then every change; the open jobs again when one may have been missed. Nothing is read from it. */
 const PING_MS = 25_000;
+const AGAIN_MS = 1000;
 
 /** @param {import('fastify').FastifyInstance} app */
 export async function progress(app, { store, sessions, events, metrics }) {
@@ -24,8 +25,14 @@ export async function progress(app, { store, sessions, events, metrics }) {
     };
     const tell = async () => socket.send(JSON.stringify({ type: 'jobs', jobs: await store.open(id) }));
     // Joined first: a change between the two is told twice rather than not at all.
+    // Redis and the database may have been away together: told once the database is back, too.
+    const again = () =>
+      tell().catch((error) => {
+        request.log.warn({ reason: error.message }, 'websocket');
+        if (socket.readyState === socket.OPEN) setTimeout(again, AGAIN_MS).unref();
+      });
     events
-      .join(id, socket, () => tell().catch(fail))
+      .join(id, socket, again)
       .then(tell)
       .catch(fail);
   });
