@@ -27,6 +27,7 @@ R = TypeVar("R", bound=Request)
 Run = Callable[[Call, R], Answer]
 
 _log = logging.getLogger(__name__)
+_TOKEN_LASTS: Final = timedelta(days=1)
 _READS: Final = ("Describe", "List", "Get", "Query")
 _PROTOCOL: Final = frozenset(
     (
@@ -105,6 +106,7 @@ class Dispatcher:
         self._services = services
         self._used: set[tuple[str, str]] = set()  # nonces, by key
         self._uses: deque[tuple[datetime, tuple[str, str]]] = deque()  # the same, by when they were used
+        self._tokens_seen: datetime | None = None  # when old ones were looked for
 
     def slow(self, request: Signed) -> bool:
         """Whether the answer may take seconds, and is to be waited for in a thread."""
@@ -211,15 +213,22 @@ class Dispatcher:
         place = f"{call.caller.account}/{call.region}/{action.name}/{parameters.client_token}"
         digest = hashlib.sha256(json.dumps(own, sort_keys=True).encode()).hexdigest()
         known = self.cloud.store.get(Token, place)
-        if known is not None and known.created > call.now - timedelta(days=1):
+        if known is not None and known.created > call.now - _TOKEN_LASTS:
             if known.digest != digest:
                 raise errors.other_parameters_with_one_token()
             return known.answer
         body = action.run(call, parameters)
-        for old in self.cloud.store.all(Token):
-            if old.created <= call.now - timedelta(days=1):
-                self.cloud.store.remove(old)
+        self._forget_tokens(call.now)
         self.cloud.store.put(
             Token(id=place, region=call.region, created=call.now, digest=digest, answer=body)
         )
         return body
+
+    def _forget_tokens(self, now: datetime) -> None:
+        """Client tokens whose time is over; looked for once an hour, as all of them are read for that."""
+        if self._tokens_seen is not None and now < self._tokens_seen + timedelta(hours=1):
+            return
+        self._tokens_seen = now
+        for old in self.cloud.store.all(Token):
+            if old.created <= now - _TOKEN_LASTS:
+                self.cloud.store.remove(old)

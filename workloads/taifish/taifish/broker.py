@@ -38,16 +38,14 @@ class FreeingPlaces(QoS):  # type: ignore[misc]
     def ack(self, delivery_tag: str) -> None:
         try:
             super().ack(delivery_tag)
-        except Exception:
+        finally:
             Places.ack(self, delivery_tag)
-            raise
 
     def reject(self, delivery_tag: str, requeue: bool = False) -> None:
         try:
             super().reject(delivery_tag, requeue=requeue)
-        except Exception:
+        finally:
             Places.ack(self, delivery_tag)
-            raise
 
 
 Channel.QoS = FreeingPlaces

@@ -24,13 +24,13 @@ export async function progress(app, { store, sessions, events, metrics }) {
       socket.close(1011, 'try again');
     };
     const tell = async () => socket.send(JSON.stringify({ type: 'jobs', jobs: await store.open(id) }));
-    // Joined first: a change between the two is told twice rather than not at all.
     // Redis and the database may have been away together: told once the database is back, too.
     const again = () =>
       tell().catch((error) => {
         request.log.warn({ reason: error.message }, 'websocket');
         if (socket.readyState === socket.OPEN) setTimeout(again, AGAIN_MS).unref();
       });
+    // Joined first: a change between the two is told twice rather than not at all.
     events
       .join(id, socket, again)
       .then(tell)
